@@ -1,0 +1,108 @@
+"""Choosers: who decides at each stop of the walk. Which one is passed to ``Joint.trace`` is the job.
+
+A chooser is a function ``(stop, density, context) -> Site``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from vaery.core.density import Density
+from vaery.core.evidence import Evidence
+from vaery.core.random import Random
+from vaery.core.trace import Site
+
+if TYPE_CHECKING:
+    from vaery.core.stop import Stop
+
+Chooser = Callable[["Stop", Density, Tensor], Site]
+
+
+def from_prior(rng: Random) -> Chooser:
+    """The model chooses everything: generate."""
+
+    def choose(stop: Stop, density: Density, context: Tensor) -> Site:
+        return Site(stop.name, density, density.sample(rng), latent=stop.latent)
+
+    return choose
+
+
+def from_values(values: Mapping[str, Tensor], otherwise: Chooser) -> Chooser:
+    """These sites have these values (a path, an optimiser, an earlier draw); the rest is left to another chooser."""
+
+    def choose(stop: Stop, density: Density, context: Tensor) -> Site:
+        if stop.name in values:
+            return Site(stop.name, density, values[stop.name], latent=stop.latent)
+        return otherwise(stop, density, context)
+
+    return choose
+
+
+def from_posterior(
+    features: Any, evidence: Evidence, rng: Random, fill: bool = False, estimate: bool = False, mean: bool = False
+) -> Chooser:
+    """The data chooses where it is known, the posterior chooses the latent: fit, embed, score, impute, detect.
+
+    Args:
+        features: ``joint.encode(...)`` of what the posterior may see.
+        evidence: what is scored, and kept.
+        fill: draw the unknown cells too (given everything before them).
+        estimate: let ordered densities answer with a noisy one-pass estimate (training).
+        mean: choose the posterior's mean instead of a draw.
+    """
+
+    def choose(stop: Stop, density: Density, context: Tensor) -> Site:
+        if stop.latent:
+            q = stop.posterior(features, context)
+            value = q.mean() if mean else q.sample(rng)
+            return Site(stop.name, density, value, posterior=q, latent=True)
+        if stop.first:
+            return _first(stop, density, context, features, evidence, rng)
+        return _field(stop.name, density, evidence, rng, fill, estimate)
+
+    return choose
+
+
+def from_prior_given(evidence: Evidence, rng: Random, fill: bool = True) -> Chooser:
+    """The prior chooses the latent, the data the fields where it is known (weights do the rest)."""
+
+    def choose(stop: Stop, density: Density, context: Tensor) -> Site:
+        if stop.latent:
+            return Site(stop.name, density, (z := density.sample(rng)), posterior=density, latent=True, scored=density.log_prob(z))
+        return _field(stop.name, density, evidence, rng, fill, estimate=False)
+
+    return choose
+
+
+def _field(name: str, density: Density, evidence: Evidence, rng: Random, fill: bool, estimate: bool) -> Site:
+    value, known = evidence.values.get(name), evidence.known.get(name)
+    region = evidence.regions.get(name)
+    nothing = torch.zeros(1, 1)
+    if value is None and region is None:
+        return Site(name, density, density.sample(rng) if fill else None, scored=nothing)
+    if value is None:
+        drawn, log_mass = density.sample_within(rng, None, None, region)  # type: ignore[arg-type]
+        return Site(name, density, drawn, scored=nothing.to(drawn.device), log_mass=log_mass)
+    scored = density.estimate(value, known, rng) if estimate else density.log_prob(value, known)
+    if region is not None:
+        drawn, log_mass = density.sample_within(rng, value, known, region)
+        return Site(name, density, drawn, known, scored=scored, log_mass=log_mass)
+    complete = density.sample(rng, value, known) if fill and known is not None else value
+    return Site(name, density, complete, known, scored=scored)
+
+
+def _first(stop: Stop, density: Density, context: Tensor, features: Any, evidence: Evidence, rng: Random) -> Site:
+    """A field visited before the latent: where it is unknown it is itself latent, and its posterior chooses."""
+    name = stop.name
+    value, known, region = evidence.values.get(name), evidence.known.get(name), evidence.regions.get(name)
+    if value is not None and known is None:
+        return Site(name, density, value[None])
+    q, rows = stop.posterior(features, context), ~evidence.present(name)
+    if region is None:
+        return Site(name, density, q.sample(rng, value, known), posterior=q, drawn=rows)
+    drawn, log_mass = q.sample_within(rng, value, known, region)  # a truncated proposal: its density is q / Q(region)
+    return Site(name, density, drawn, posterior=q, drawn=rows, log_mass=log_mass)

@@ -1,0 +1,217 @@
+"""Densities: what a site of the walk offers, and the modules that make them.
+
+Two sizes. An :class:`Elementwise` is a density over scalars, one for each position of its parameters, and knows
+nothing of rows or masks; a file of ``likelihoods/`` is usually one of these. A :class:`Density` is a density over one
+site's whole event, of which any part may be known; :class:`Factorised` makes one from an Elementwise.
+
+>>> import torch
+>>> from vaery.likelihoods.normal import Normal
+>>> raw = torch.zeros(1, 3, 4, 2)                       # [S, B, E, parameters]
+>>> density = Factorised(Normal()(raw), event_dims=1, mask_dims=1)
+>>> density.log_prob(torch.zeros(3, 4)).shape           # [S, B, M]
+torch.Size([1, 3, 4])
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from vaery.core.errors import QueryError
+from vaery.core.random import Random
+from vaery.core.region import Region
+
+
+class Elementwise(ABC):
+    """A density over scalars: one for each position of its parameters. Shapes broadcast as in torch."""
+
+    discrete = False
+    shape: torch.Size  # the positions: the shape of the parameters
+
+    @abstractmethod
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density (discrete: log-probability) of ``value``, in nats, position by position."""
+
+    @abstractmethod
+    def sample(self, rng: Random) -> Tensor:
+        """One draw for each position; reparameterised where the family allows it."""
+
+    @abstractmethod
+    def mean(self) -> Tensor:
+        """The expected value of each position."""
+
+    @abstractmethod
+    def mode(self) -> Tensor:
+        """The likeliest value of each position (for a mixture: the mode of its heaviest component)."""
+
+    @abstractmethod
+    def cdf(self, value: Tensor) -> Tensor:
+        """P(X ≤ value), position by position."""
+
+
+class Codes(Elementwise):
+    """A density over the codes 0 … K - 1 that can show its whole table."""
+
+    discrete = True
+
+    @abstractmethod
+    def log_probs(self) -> Tensor:
+        """The log-probability of every code: ``[..., K]``."""
+
+    def cdf(self, value: Tensor) -> Tensor:
+        table = self.log_probs().exp().cumsum(-1)
+        index = value.floor().long().clamp(-1, table.shape[-1] - 1)
+        table = table.expand(*index.shape, table.shape[-1])
+        found = table.gather(-1, index.clamp(min=0)[..., None]).squeeze(-1)
+        return torch.where(index < 0, torch.zeros_like(found), found)
+
+    def sample(self, rng: Random) -> Tensor:
+        return rng.categorical(self.log_probs()).to(self.log_probs().dtype)
+
+    def mean(self) -> Tensor:
+        probs = self.log_probs().exp()
+        return (probs * torch.arange(probs.shape[-1], device=probs.device, dtype=probs.dtype)).sum(-1)
+
+    def mode(self) -> Tensor:
+        table = self.log_probs()
+        return table.argmax(-1).to(table.dtype)
+
+
+class Family(nn.Module, ABC):
+    """A parametric family over scalars: turns ``size`` raw numbers a scalar into an :class:`Elementwise`.
+
+    Raw numbers come from a network and may be any real number; zeros must give a sane, broad density, since that is
+    where training starts.
+    """
+
+    size: int
+
+    @abstractmethod
+    def forward(self, raw: Tensor) -> Elementwise:
+        """``raw [..., size]`` → the density at each leading position."""
+
+
+class Density(ABC):
+    """A density over one site's event, given its context.
+
+    ``value [S or 1, B, E…]`` (or ``[B, E…]``), ``known [B, M…]`` bool, ``log_prob [S, B, M…]`` in nats.
+    """
+
+    @abstractmethod
+    def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
+        """Each known cell's share of the log-probability of all known cells; exactly zero where unknown.
+
+        The shares sum to ``log p(value[known])``. ``known=None``: all is known. What unknown cells hold has no
+        influence.
+        """
+
+    @abstractmethod
+    def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
+        """A draw ``[S, B, E…]``. Known cells come back bit for bit, the others are drawn given them."""
+
+    def estimate(self, value: Tensor, known: Tensor | None, rng: Random) -> Tensor:
+        """As :meth:`log_prob`, in one pass of the network: its expectation is right, one draw of it is noisy."""
+        return self.log_prob(value, known)
+
+    def given(self, value: Tensor, known: Tensor | None) -> Density:
+        """The density of each single cell given the known ones; cells are then independent of one another."""
+        return self
+
+    def quantile(self, u: Tensor) -> Tensor:
+        """The value below which lies a share ``u [Q]`` of each single cell's probability: ``[Q, S, B, E…]``.
+
+        For densities whose cells are independent; call :meth:`given` first.
+        """
+        raise QueryError(f"{type(self).__name__} has no quantiles")
+
+    def mean(self) -> Tensor:
+        """The expected value, ``[S, B, E…]``."""
+        raise QueryError(f"{type(self).__name__} has no mean in closed form")
+
+    def mode(self) -> Tensor:
+        """The likeliest value of each cell, ``[S, B, E…]``."""
+        raise QueryError(f"{type(self).__name__} has no mode in closed form")
+
+    def sample_within(self, rng: Random, value: Tensor | None, known: Tensor | None, region: Region) -> tuple[Tensor, Tensor]:
+        """A draw inside the region, and ``log P(region | known cells)`` along the way, ``[S, B]``.
+
+        Never by rejection: the cost does not depend on how small the region is.
+        """
+        raise QueryError(f"{type(self).__name__} cannot be asked for ranges or sets, only for values")
+
+
+class Factorised(Density):
+    """Independent scalars as one event.
+
+    Args:
+        elementwise: density with positions ``[S, B, E…]``.
+        event_dims: how many axes ``E…`` has.
+        mask_dims: how many of them, from the left, can be missing by themselves; the rest is summed.
+    """
+
+    def __init__(self, elementwise: Elementwise, event_dims: int, mask_dims: int) -> None:
+        self.elementwise, self.event_dims, self.mask_dims = elementwise, event_dims, mask_dims
+
+    def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
+        log_p = self.elementwise.log_prob(value)
+        if summed := self.event_dims - self.mask_dims:
+            log_p = log_p.sum(tuple(range(-summed, 0)))
+        return masked(log_p, known)
+
+    def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
+        return keep_known(self.elementwise.sample(rng), value, known, self.event_dims - self.mask_dims)
+
+    def mean(self) -> Tensor:
+        return self.elementwise.mean()
+
+    def mode(self) -> Tensor:
+        return self.elementwise.mode()
+
+    def quantile(self, u: Tensor) -> Tensor:
+        return quantile(self.elementwise, u.view(-1, *([1] * len(self.elementwise.shape))))
+
+
+def masked(log_p: Tensor, known: Tensor | None) -> Tensor:
+    """``log_p [S, B, M…]`` where known, exactly zero elsewhere."""
+    return log_p if known is None else torch.where(known, log_p, torch.zeros((), device=log_p.device, dtype=log_p.dtype))
+
+
+def keep_known(drawn: Tensor, value: Tensor | None, known: Tensor | None, trailing: int = 0) -> Tensor:
+    """``drawn [S, B, E…]`` with the known cells replaced by ``value``, bit for bit.
+
+    ``trailing``: how many axes of E… are not axes of M…. ``known=None`` means that nothing is known where there is no
+    ``value``, and all of it where there is one.
+    """
+    if value is None:
+        return drawn
+    if known is None:
+        return value.expand(drawn.shape)
+    return torch.where(known.view(*known.shape, *([1] * trailing)), value.to(drawn.dtype), drawn)
+
+
+def quantile(density: Elementwise, u: Tensor, steps: int = 40) -> Tensor:
+    """The inverse of ``density.cdf`` by bisection, for any family.
+
+    Args:
+        density: positions of any shape.
+        u: probabilities in (0, 1), broadcastable against the positions.
+        steps: halvings; 40 exhaust single precision.
+
+    Returns:
+        The smallest value whose CDF reaches ``u``; whole numbers for a discrete family.
+    """
+    shape = torch.broadcast_shapes(u.shape, density.shape)
+    low = torch.full(shape, -1.0, device=u.device)
+    high = torch.full(shape, 1.0, device=u.device)
+    for _ in range(60):
+        short_low, short_high = density.cdf(low) >= u, density.cdf(high) < u
+        if not bool((short_low | short_high).any()):
+            break
+        low, high = torch.where(short_low, low * 2, low), torch.where(short_high, high * 2, high)
+    for _ in range(steps):
+        middle = (low + high) / 2
+        reached = density.cdf(middle.floor() if density.discrete else middle) >= u
+        low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)
+    return high.floor() if density.discrete else high

@@ -1,0 +1,133 @@
+"""Fields: the observed sites of the walk, and what is known about each from the data it was described from."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from vaery.core.cells import CellSpec
+from vaery.core.random import Random
+from vaery.core.region import Region
+
+
+@dataclass(frozen=True)
+class Field(ABC):
+    """One observed site: a frozen, JSON-able description with the statistics learned from data.
+
+    A kind's ``field.py`` holds one subclass, named ``<Kind>Field``. Its attributes must survive
+    ``from_json(json.loads(json.dumps(to_json())))``.
+
+    Attributes:
+        name: the site's name.
+        likelihood: a member of ``likelihoods``.
+    """
+
+    kind: ClassVar[str]
+    name: str
+    likelihood: str
+
+    @property
+    @abstractmethod
+    def event(self) -> tuple[int, ...]:
+        """E…: the shape of one packed value."""
+
+    @property
+    @abstractmethod
+    def mask(self) -> tuple[int, ...]:
+        """M…: the leading part of the event that can be missing by itself."""
+
+    @abstractmethod
+    def pack(self, raw: Any) -> tuple[Tensor, Tensor | None]:
+        """Raw data → ``value [B, E…]``, ``known [B, M…]`` bool (``None``: all known).
+
+        Unknown cells hold zeros. Raises :class:`~vaery.core.errors.DataError` that names row, column or file.
+        """
+
+    @abstractmethod
+    def unpack(
+        self,
+        value: Tensor,
+        known: Tensor | None = None,
+        like: Any = None,
+        keep: bool = False,
+        given: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """``value [B, E…]`` → raw data. The inverse of :meth:`pack`, exact wherever the support is discrete.
+
+        Args:
+            value: packed values.
+            known: ``[B, M…]`` bool; other cells become nulls. ``None``: all.
+            like: raw rows that these belong to: the type, index and names of what comes back. ``None``: as fitted.
+            keep: cells that are known in ``like`` are taken from there, untouched.
+            given: cell name → raw value, written to every row as it is.
+        """
+
+    @abstractmethod
+    def summarise(self, value: Tensor, weight: Tensor, how: str | float, like: Any = None, keep: bool = False) -> Any:
+        """Draws of each cell → one raw record a row.
+
+        Args:
+            value: draws ``[Q, B, E…]``.
+            weight: their weights ``[Q, B]``, summing to one along Q.
+            how: ``"mean"`` (categories: the mode), ``"median"``, ``"mode"``, or a number in (0, 1): that quantile
+                (categories: the mode).
+            like, keep: as in :meth:`unpack`.
+
+        Returns:
+            Raw data, as :meth:`unpack` gives it; means are taken in the data's own units.
+        """
+
+    def log_jacobian(self, value: Tensor) -> Tensor | None:
+        """``[B, M…]`` log |d packed / d raw| of each cell: added to a packed log-density, it is one in the data's own
+        units. ``None``: zero everywhere (discrete cells, unscaled numbers)."""
+        return None
+
+    def given(self, asked: Any) -> tuple[Tensor | None, Tensor | None, Region | None]:
+        """What ``given=`` says of this field → one row of (value, known, region), as in Evidence.
+
+        Args:
+            asked: a raw value of the field, or (for blocks of cells) cell name → raw value or condition of
+                :mod:`vaery.core.query`.
+        """
+        value, known = self.pack(asked)
+        return value, known, None
+
+    @property
+    def cells(self) -> Sequence[CellSpec] | None:
+        """What each cell can hold, for fields made of cells (:mod:`vaery.core.cells`); ``None`` for others."""
+        return None
+
+    @property
+    def cell_names(self) -> Sequence[str] | None:
+        """A name for each position of the mask, where people have one (columns); ``None`` elsewhere (pixels)."""
+        return None
+
+    def hide(self, rows: int, rng: Random) -> Tensor:
+        """Which cells to leave visible when training on partly hidden rows: ``[rows, M…]`` bool.
+
+        Here: a random share of random cells, the share uniform for each row. A kind whose gaps have a shape
+        (halves of a picture, stretches of a series) says so itself.
+        """
+        ones = [1] * len(self.mask)
+        share = rng.uniform((rows,)).view(rows, *ones)
+        return rng.uniform((rows, *self.mask)) > share
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; ``kind`` tells which class reads it back."""
+        return {"kind": self.kind} | dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Field:
+        """The inverse of :meth:`to_json`."""
+        return cls(**{k: v for k, v in data.items() if k != "kind"})
+
+
+def all_known(field: Field, rows: int) -> Tensor:
+    """A mask ``[rows, M…]`` that is true everywhere."""
+    return torch.ones((rows, *field.mask), dtype=torch.bool)

@@ -1,0 +1,62 @@
+"""Stops: what the walk passes. A level and a field differ only in who else can choose there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vaery.core.density import Density
+
+
+class Stop(nn.Module):
+    """One stop of the walk.
+
+    Args:
+        name: of the site.
+        prior: context ``[S, B, C]`` → :class:`~vaery.core.density.Density`. A level's prior, a field's decoder.
+        posterior: (features, context) → Density. Every level has one; so has a field visited before the latent.
+        latent: a level, not a field.
+        carry: value ``[S, B, E…]`` → ``[S, B, c]``, what later stops see of it; ``None``: nothing.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        prior: nn.Module,
+        posterior: nn.Module | None = None,
+        latent: bool = False,
+        carry: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.name, self.latent = name, latent
+        self.prior, self._posterior, self.carry = prior, posterior, carry
+
+    @property
+    def first(self) -> bool:
+        """A field that is visited before the latent."""
+        return not self.latent and self.carry is not None
+
+    def forward(self, context: Tensor) -> Density:
+        """What the model offers here."""
+        return self.prior(context)
+
+    def posterior(self, features: Any, context: Tensor) -> Density:
+        """What the encoder makes of the data here."""
+        assert self._posterior is not None, f"{self.name} has no posterior"
+        return self._posterior(features, context)
+
+    def step(self, context: Tensor, value: Tensor | None) -> Tensor:
+        """The context that later stops see."""
+        if self.carry is None or value is None:
+            return context
+        carried = self.carry(value)
+        return torch.cat([context.expand(len(carried), *context.shape[1:]), carried], -1)
+
+
+class Same(nn.Module):
+    """Carries a latent on as it is."""
+
+    def forward(self, value: Tensor) -> Tensor:
+        return value

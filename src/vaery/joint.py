@@ -1,0 +1,119 @@
+"""The joint density p(x, z) over typed fields, and the one walk through it.
+
+The model offers a density at each stop, somebody else chooses the value; who chooses is the job
+(:mod:`vaery.core.choose`). There is no second walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vaery.core.choose import Chooser, from_posterior
+from vaery.core.evidence import Evidence
+from vaery.core.field import Field
+from vaery.core.random import Random
+from vaery.core.stop import Stop
+from vaery.core.trace import Trace
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the encoders make of the evidence.
+
+    Attributes:
+        values: ``[B, N, F]`` one row of features for each of N fields; zeros where a field is absent.
+        present: ``[B, N]`` bool.
+    """
+
+    values: Tensor
+    present: Tensor
+
+
+class Joint(nn.Module):
+    """p(x, z) = Π over stops of p(stop | the stops before it).
+
+    Args:
+        fields: the observed sites, by name.
+        stops: levels and fields in the order of the walk.
+        encoders: field name → module ``(value [B, E…], known [B, M…] or None) -> [B, F]``, all of one width F.
+    """
+
+    def __init__(self, fields: Iterable[Field], stops: Iterable[Stop], encoders: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self.fields: dict[str, Field] = {field.name: field for field in fields}
+        self.stops = nn.ModuleList(stops)
+        self.encoders = nn.ModuleDict(encoders)
+
+    @property
+    def latents(self) -> list[str]:
+        """The names of the levels, in the order of the walk."""
+        return [stop.name for stop in self.stops if stop.latent]
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def encode(self, evidence: Evidence) -> Features:
+        """Features of what is known. What is hidden has no influence."""
+        made, present = {}, {}
+        for name, encoder in self.encoders.items():
+            present[name] = evidence.present(name)
+            if name in evidence:
+                made[name] = encoder(evidence.values[name], evidence.known[name])
+        width = next((f.shape[-1] for f in made.values()), getattr(next(iter(self.encoders.values())), "width", 1))
+        absent = torch.zeros(evidence.rows, width, device=evidence.device)
+        values = torch.stack([made.get(name, absent) for name in self.encoders], 1)
+        here = torch.stack([present[name] for name in self.encoders], 1)
+        return Features(values * here[..., None], here)
+
+    def trace(
+        self, rows: int, choose: Chooser, draws: int = 1, only: Collection[str] | None = None, device: torch.device | None = None
+    ) -> Trace:
+        """Walk through the model once.
+
+        Args:
+            rows: B.
+            choose: who decides at each stop.
+            draws: S.
+            only: fields to visit; levels always are. ``None``: all fields.
+            device: where to walk; ``None``: where the model is.
+        """
+        context = torch.zeros(draws, rows, 0, device=device or self.device)
+        sites = {}
+        for stop in self.stops:
+            if not (stop.latent or stop.first or only is None or stop.name in only):
+                continue
+            sites[stop.name] = site = choose(stop, stop(context), context)
+            context = stop.step(context, site.value)
+        return Trace(sites)
+
+    def infer(
+        self,
+        evidence: Evidence,
+        *,
+        rng: Random,
+        draws: int = 1,
+        seen: Evidence | None = None,
+        only: Collection[str] | None = None,
+        fill: bool = False,
+        estimate: bool = False,
+        mean: bool = False,
+    ) -> Trace:
+        """The walk that most jobs take: the posterior chooses the latent, the data the fields where it is known.
+
+        Args:
+            evidence: what is scored.
+            rng: where draws come from.
+            draws: S.
+            seen: what the posterior sees, if that is less than what is scored.
+            only, fill, estimate, mean: see :meth:`trace` and :func:`~vaery.core.choose.from_posterior`.
+        """
+        features = self.encode(evidence if seen is None else seen)
+        choose = from_posterior(features, evidence, rng, fill=fill, estimate=estimate, mean=mean)
+        known = [name for name in self.fields if name in evidence or name in evidence.regions]
+        visit = known if only is None and not fill else only
+        return self.trace(evidence.rows, choose, draws, only=visit)

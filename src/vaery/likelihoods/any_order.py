@@ -1,0 +1,178 @@
+"""Any-order heads: each cell of a block sees the context and any subset of the other cells.
+
+One network answers every p(hidden cells | known cells, z): it is shown a random subset of the cells, of uniform size,
+and predicts the others (Uria, Murray and Larochelle, 2014; Hoogeboom et al., 2022). Cells are drawn one group after
+the other in a random order; the order is one more latent variable with a uniform prior, so that the mean over orders
+of the chain rule's probabilities is a proper density, and the chain rule's terms are reasons that add up to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from vaery.core.cells import CellDensity, CellHeads, CellSpec
+from vaery.core.density import Density, masked
+from vaery.core.random import Random
+from vaery.core.region import Region
+from vaery.nets.cells import CellInput
+from vaery.nets.mlp import Trunk
+
+CHUNK = 8192  # rows that go through the trunk at once when the steps of a chain are laid side by side
+
+
+class AnyOrder(nn.Module):
+    """p(block | context), by any order of its cells.
+
+    Args:
+        cells: what each of the D cells can hold.
+        context: size C of the context.
+        width, depth, dropout: of the residual MLP.
+        steps: at most this many steps in one walk through the cells; the cells of one step are drawn together,
+            independent of one another given the earlier steps. With ``steps >= D`` it is the full chain rule.
+        orders: how many fixed orders scores are averaged over (draw ``s`` uses order ``s mod orders``).
+    """
+
+    def __init__(
+        self,
+        cells: Sequence[CellSpec],
+        context: int,
+        width: int = 256,
+        depth: int = 3,
+        dropout: float = 0.1,
+        steps: int = 32,
+        orders: int = 64,
+    ) -> None:
+        super().__init__()
+        self.cells = len(cells)
+        self.steps = min(steps, self.cells)
+        self.see = CellInput(cells, width)
+        self.context = nn.Linear(context, width, bias=False) if context else None
+        self.trunk = Trunk(width, depth, dropout)
+        self.heads = CellHeads(cells)
+        self.out = nn.Linear(width, self.heads.size)
+        nn.init.zeros_(self.out.bias)
+        rng = Random(0)
+        self.register_buffer("orders", torch.stack([rng.permutation(self.cells) for _ in range(orders)]))
+
+    def forward(self, context: Tensor) -> AnyOrderDensity:
+        """``context [S, B, C]`` → density of ``value [S, B, D, 2]``."""
+        return AnyOrderDensity(self, context)
+
+    def conditional(self, context: Tensor, value: Tensor, known: Tensor | None) -> CellDensity:
+        """Each cell given the context and the known cells: one pass."""
+        return self.predict(self._context(context), value, known)
+
+    def predict(self, projected: Tensor | None, value: Tensor, known: Tensor | None) -> CellDensity:
+        """As :meth:`conditional`, from a context that was already projected."""
+        h = self.see(value, known)
+        return self.heads(self.out(self.trunk(h if projected is None else h + projected)))
+
+    def _context(self, context: Tensor) -> Tensor | None:
+        return None if self.context is None else self.context(context)
+
+
+class AnyOrderDensity(Density):
+    """``value [S, B, D, 2]``, ``known [B, D]`` or ``[S, B, D]``."""
+
+    def __init__(self, net: AnyOrder, context: Tensor) -> None:
+        self.net, self.context = net, context
+        self.shape = (*context.shape[:2], net.cells)
+
+    def given(self, value: Tensor, known: Tensor | None) -> CellDensity:
+        value, known = self._spread(value, known)
+        return self.net.conditional(self.context, value, known)
+
+    def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
+        """The chain rule's terms along one order for each draw: exact, and the same for a row in any batch."""
+        value, known = self._spread(value, known)
+        rank = self._ranks()  # [S, 1, D]: the step in which a cell's turn comes
+        out = torch.zeros(self.shape, device=value.device)
+        projected = self.net._context(self.context)
+        draws, rows = self.shape[:2]
+        together = max(1, min(self.net.steps, CHUNK // max(1, draws * rows)))
+        for start in range(0, self.net.steps, together):
+            steps = torch.arange(start, min(start + together, self.net.steps), device=value.device).view(-1, 1, 1, 1)
+            seen = known & (rank < steps)  # [T, S, B, D]
+            flat = lambda t: t.expand(len(steps), *t.shape[-t.dim() :]).flatten(0, 1)  # noqa: B023, E731
+            density = self.net.predict(None if projected is None else flat(projected), flat(value), seen.flatten(0, 1))
+            terms = density.log_prob(flat(value), (known & (rank == steps)).flatten(0, 1))
+            out = out + terms.view(len(steps), *self.shape).sum(0)
+        return out
+
+    def estimate(self, value: Tensor, known: Tensor | None, rng: Random) -> Tensor:
+        """Show a random subset of the known cells, score the rest, weighted to stand for all: one pass.
+
+        For n known cells, of which k (uniform in 0 … n - 1) are shown, the others count n / (n - k) each; the
+        expectation is the mean over orders of the chain rule (Hoogeboom et al., 2022, eq. 6).
+        """
+        value, known = self._spread(value, known)
+        score = rng.uniform(self.shape).masked_fill(~known, 2.0)
+        rank = score.argsort(-1).argsort(-1)
+        n = known.sum(-1, keepdim=True)
+        k = (rng.uniform((*self.shape[:2], 1)) * n).floor()
+        shown = known & (rank < k)
+        hidden = known & ~shown
+        density = self.net.conditional(self.context, value, shown)
+        return density.log_prob(value, hidden) * (n / (n - k).clamp(min=1))
+
+    def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
+        return self._draw(rng, value, known, None)[0]
+
+    def sample_within(
+        self, rng: Random, value: Tensor | None, known: Tensor | None, region: Region
+    ) -> tuple[Tensor, Tensor]:
+        """Cells with conditions come right after the known ones, one at a time; each is drawn inside its range, and
+        the probability of that range, given all before it, is multiplied up."""
+        return self._draw(rng, value, known, region)
+
+    def _draw(
+        self, rng: Random, value: Tensor | None, known: Tensor | None, region: Region | None
+    ) -> tuple[Tensor, Tensor]:
+        device = self.context.device
+        if value is None or known is None:
+            if value is not None:
+                return value.expand(*self.shape, 2), torch.zeros(self.shape[:2], device=device)
+            value = torch.zeros(*self.shape, 2, device=device)
+            known = torch.zeros(self.shape, dtype=torch.bool, device=device)
+        value, known = (t.clone() for t in self._spread(value, known))
+        value = value * known[..., None]
+        log_mass = torch.zeros(self.shape[:2], device=device)
+        projected = self.net._context(self.context)
+        asked = torch.zeros(self.shape, dtype=torch.bool, device=device) if region is None else region.asked & ~known
+        for cells in self._steps(rng, known, asked):
+            density = self.net.predict(projected, value, known)
+            turn = torch.zeros(self.shape[-1], dtype=torch.bool, device=device)
+            turn[cells] = True
+            turn = turn & ~known
+            drawn = density.sample(rng)
+            if region is not None and bool((asked & turn).any()):
+                code, number, mass = density.restrict(rng, region)
+                inside = (asked & turn)[..., None]
+                drawn = torch.where(inside, torch.stack([code, number], -1), drawn)
+                log_mass = log_mass + masked(mass, asked & turn).sum(-1)
+            value = torch.where(turn[..., None], drawn, value)
+            known = known | turn
+        return value, log_mass
+
+    def _steps(self, rng: Random, known: Tensor, asked: Tensor) -> list[Tensor]:
+        """Groups of cells in a random order: cells with conditions first and alone; none where all is known."""
+        order = rng.permutation(self.shape[-1]).to(known.device)
+        open_, conditioned = ~known.flatten(0, -2).all(0), asked.flatten(0, -2).any(0)
+        alone = [cell[None] for cell in order[conditioned[order]]]
+        rest = order[(open_ & ~conditioned)[order]]
+        return alone + (list(rest.tensor_split(min(len(rest), self.net.steps))) if len(rest) else [])
+
+    def _ranks(self) -> Tensor:
+        """``[S, 1, D]`` for draw s, the step in which each cell's turn comes."""
+        position = self.net.orders.argsort(-1)  # type: ignore[operator]
+        step = position * self.net.steps // self.net.cells
+        return step[torch.arange(self.shape[0], device=step.device) % len(step)][:, None]
+
+    def _spread(self, value: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+        if known is None:
+            known = torch.ones((), dtype=torch.bool, device=value.device)
+        return value.expand(*self.shape, 2), known.expand(self.shape)
+

@@ -1,0 +1,62 @@
+"""The input side of a block of cells: any subset of them, seen by a network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vaery.core.cells import WIDE, CellSpec
+
+
+class CellInput(nn.Module):
+    """``value [..., D, 2]``, ``known [..., D]`` → ``[..., width]``: a linear layer over one-hot codes, numbers and mask.
+
+    Codes are looked up and summed, never laid out as one-hot. A cell with many codes is looked up by two digits.
+
+    Args:
+        cells: what each of the D cells can hold.
+        width: of the output.
+    """
+
+    def __init__(self, cells: Sequence[CellSpec], width: int) -> None:
+        super().__init__()
+        columns, offsets, bases, total = [], [], [], 0
+        for i, cell in enumerate(cells):
+            if cell.codes < 2:
+                continue
+            base = cell.codes if cell.codes <= WIDE else int(cell.codes**0.5) + 1
+            columns.append(i)
+            offsets.append((total, total + base))
+            bases.append(base)
+            total += base + (0 if cell.codes <= WIDE else base)
+        self.register_buffer("columns", torch.tensor(columns, dtype=torch.long), persistent=False)
+        self.register_buffer("offsets", torch.tensor(offsets, dtype=torch.long).view(-1, 2), persistent=False)
+        self.register_buffer("bases", torch.tensor(bases, dtype=torch.long), persistent=False)
+        self.register_buffer("levels", torch.tensor([c.levels for c in cells]), persistent=False)
+        self.wide = any(cells[c].codes > WIDE for c in columns)
+        self.register_buffer("is_wide", torch.tensor([cells[c].codes > WIDE for c in columns]), persistent=False)
+        self.table = nn.Parameter(torch.randn(total, width) * (1 / max(1, len(cells))) ** 0.5) if total else None
+        numeric = [i for i, cell in enumerate(cells) if cell.family is not None]
+        self.register_buffer("numeric", torch.tensor(numeric, dtype=torch.long), persistent=False)
+        self.linear = nn.Linear(len(numeric) + len(cells), width)
+        self.width = width
+
+    def forward(self, value: Tensor, known: Tensor | None = None) -> Tensor:
+        lead = value.shape[:-2]
+        seen = torch.ones(value.shape[:-1], device=value.device) if known is None else known.to(value.dtype)
+        seen = seen.expand(value.shape[:-1])
+        out = self.linear(torch.cat([value[..., self.numeric, 1] * seen[..., self.numeric], seen], -1))
+        if self.table is None:
+            return out
+        code = value[..., self.columns, 0].long().view(-1, len(self.columns))
+        weight = seen[..., self.columns].reshape(-1, len(self.columns))
+        index = torch.where(self.is_wide, code % self.bases, code) + self.offsets[:, 0]
+        if self.wide:
+            high = torch.where(self.is_wide, code // self.bases, torch.zeros_like(code)) + self.offsets[:, 1] * self.is_wide
+            index = torch.cat([index, high], 1)
+            weight = torch.cat([weight, weight * self.is_wide], 1)
+        bag = F.embedding_bag(index, self.table, mode="sum", per_sample_weights=weight.to(self.table.dtype).contiguous())
+        return out + bag.view(*lead, -1).to(out.dtype)
