@@ -90,6 +90,8 @@ class CellHeads(nn.Module):
                 padding = torch.arange(int(options["levels"])) >= codes[:, None]
                 self.register_buffer(f"padding_{i}", padding if bool(padding.any()) else None, persistent=False)
         self.sizes = [len(c) * f.size for c, f in zip(groups.values(), self.families, strict=True)]  # type: ignore[operator]
+        owner = [torch.tensor(c).repeat_interleave(n // len(c)) for c, n in zip(groups.values(), self.sizes, strict=True)]
+        self.register_buffer("owner", torch.cat(owner) if owner else torch.zeros(0, dtype=torch.long), persistent=False)
 
     @property
     def size(self) -> int:

@@ -119,6 +119,10 @@ class Density(ABC):
         """The density of each single cell given the known ones; cells are then independent of one another."""
         return self
 
+    def given_others(self, value: Tensor, known: Tensor | None) -> Density:
+        """The density of each single cell given all the *other* known ones: what was expected there."""
+        return self
+
     def quantile(self, u: Tensor) -> Tensor:
         """The value below which lies a share ``u [Q]`` of each single cell's probability: ``[Q, S, B, E…]``.
 

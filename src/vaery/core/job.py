@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
+
+from torch import Tensor
 
 Takes = Literal["nothing", "given", "rows", "two rows"]
 Gives = Literal["records", "array", "frame", "report"]
@@ -16,22 +18,45 @@ class Job:
     """What the outer layers (the estimator, the command line, the studio) need to know of a job.
 
     Attributes:
-        takes: ``"rows"`` data as it was fitted, any cell or field missing · ``"two rows"`` two of these ·
-            ``"given"`` conditions (``given=``) and no rows.
-        gives: ``"records"`` an :class:`~vaery.core.evidence.Evidence` (or a raw-data dict), returned as the type that
-            was fitted · ``"array"`` one entry a row · ``"frame"`` named columns, one entry a row · ``"report"`` a
-            plain dict.
+        takes: ``"rows"`` data as it was fitted, any cell or field missing · ``"two rows"`` two of these, row by row ·
+            ``"given"`` conditions (``given=``) and no rows · ``"nothing"`` the model alone.
+        gives: ``"records"`` an :class:`~vaery.core.evidence.Evidence` or a :class:`Points` (or a list or dict of
+            these), returned as the type that was fitted · ``"array"`` a tensor, one entry a row · ``"frame"`` a dict
+            of columns, one entry a row · ``"report"`` a plain dict.
+        keep: in records, cells that were known in the rows come back untouched.
     """
 
     takes: Takes
     gives: Gives
+    keep: bool = False
 
 
-def job(takes: Takes, gives: Gives) -> Callable[[Function], Function]:
-    """Make a function ``(joint, evidence, *, rng, …) -> result`` a job; the file's name is the job's name."""
+@dataclass(frozen=True)
+class Points:
+    """Weighted draws of each cell, still to be summed up in the data's own units.
+
+    Attributes:
+        values: field → ``[Q, B, E…]``.
+        weight: ``[Q, B]``, summing to one over Q.
+        how: ``"mean"``, ``"median"``, ``"mode"`` or a quantile in (0, 1); see :meth:`vaery.core.field.Field.summarise`.
+    """
+
+    values: Mapping[str, Tensor]
+    weight: Tensor
+    how: str | float
+
+
+def job(takes: Takes, gives: Gives, keep: bool = False) -> Callable[[Function], Function]:
+    """Make a function ``(joint, evidence, *, rng, …) -> result`` a job; the file's name is the job's name.
+
+    ``evidence`` is absent for ``takes="nothing"``, a pair for ``"two rows"``. Keyword arguments are the options of the
+    method, the command line and the studio; their docstring lines are the help. These names are filled in by the
+    estimator where a job asks for them: ``rng`` (:class:`~vaery.core.random.Random`), ``calibration`` (what was learned
+    on held-out rows), ``history`` (of the fit).
+    """
 
     def mark(function: Function) -> Function:
-        function.job = Job(takes, gives)  # type: ignore[attr-defined]
+        function.job = Job(takes, gives, keep)  # type: ignore[attr-defined]
         return function
 
     return mark

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -52,14 +54,17 @@ class Random:
         """Whole numbers in ``[low, high)``."""
         return torch.randint(low, high, self._shape(shape), generator=self.generator, device=self.device).expand(shape)
 
+    def seed(self) -> int:
+        """A seed for another stream."""
+        return int(torch.randint(0, 2**62, (), generator=self.generator, device=self.device))
+
     def number(self) -> float:
         """One number in (0, 1), as a float."""
         return float(torch.rand((), generator=self.generator, device=self.device))
 
     def spawn(self, share_rows: bool | None = None, device: torch.device | str | None = None) -> Random:
         """A new, independent stream, seeded by this one."""
-        seed = int(torch.randint(0, 2**62, (), generator=self.generator, device=self.device))
-        return Random(seed, device or self.device, self.share_rows if share_rows is None else share_rows)
+        return Random(self.seed(), device or self.device, self.share_rows if share_rows is None else share_rows)
 
     def state(self) -> Tensor:
         """The generator's state as bytes, for a checkpoint."""
@@ -73,3 +78,11 @@ class Random:
 def log_mean_exp(x: Tensor, dim: int = 0) -> Tensor:
     """The logarithm of the mean of ``exp(x)`` along ``dim``."""
     return torch.logsumexp(x, dim) - math.log(x.shape[dim])
+
+
+@contextmanager
+def isolated(seed: int) -> Iterator[None]:
+    """Inside, torch's global stream (used by weight initialisation and dropout) is seeded; outside, it is untouched."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield

@@ -67,8 +67,12 @@ class AnyOrder(nn.Module):
 
     def predict(self, projected: Tensor | None, value: Tensor, known: Tensor | None) -> CellDensity:
         """As :meth:`conditional`, from a context that was already projected."""
+        return self.heads(self.raw(projected, value, known))
+
+    def raw(self, projected: Tensor | None, value: Tensor, known: Tensor | None) -> Tensor:
+        """The raw numbers of the heads, ``[S, B, size]``."""
         h = self.see(value, known)
-        return self.heads(self.out(self.trunk(h if projected is None else h + projected)))
+        return self.out(self.trunk(h if projected is None else h + projected))
 
     def _context(self, context: Tensor) -> Tensor | None:
         return None if self.context is None else self.context(context)
@@ -84,6 +88,16 @@ class AnyOrderDensity(Density):
     def given(self, value: Tensor, known: Tensor | None) -> CellDensity:
         value, known = self._spread(value, known)
         return self.net.conditional(self.context, value, known)
+
+    def given_others(self, value: Tensor, known: Tensor | None) -> CellDensity:
+        value, known = self._spread(value, known)
+        projected, rank = self.net._context(self.context), self._ranks()[:1]
+        owner: Tensor = self.net.heads.owner  # type: ignore[assignment]
+        raw = torch.zeros(*self.shape[:2], len(owner), device=value.device)
+        for step in range(self.net.steps):
+            part = self.net.raw(projected, value, known & (rank != step)).float()
+            raw = torch.where(rank[..., owner] == step, part, raw)
+        return self.net.heads(raw)
 
     def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
         """The chain rule's terms along one order for each draw: exact, and the same for a row in any batch."""

@@ -1,0 +1,107 @@
+"""From choices to a model: which members stand where. The only place that puts a joint together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vaery.core.density import Density
+from vaery.core.errors import ChoiceError
+from vaery.core.field import Field
+from vaery.core.members import member
+from vaery.core.random import isolated
+from vaery.core.stop import Same, Stop
+from vaery.joint import Features, Joint
+from vaery.nets.merge import Merge
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Everything that decides the shape of a model, as plain data; a model file holds it.
+
+    Attributes:
+        latent: size of each level, top level first.
+        prior, posterior: ``{"name": member, **options}``; the prior is the top level's, lower levels have "normal".
+        first: fields visited before the latent.
+        width, depth, dropout: of the networks, by field; width is the same for all.
+    """
+
+    latent: tuple[int, ...] = (16,)
+    prior: Mapping[str, Any] = field(default_factory=lambda: {"name": "normal"})
+    posterior: Mapping[str, Any] = field(default_factory=lambda: {"name": "gaussian"})
+    first: tuple[str, ...] = ()
+    width: int = 256
+    depth: Mapping[str, int] = field(default_factory=dict)
+    dropout: Mapping[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Choices:
+        return cls(**{**data, "latent": tuple(data["latent"]), "first": tuple(data["first"])})
+
+
+def build(fields: Sequence[Field], choices: Choices, seed: int = 0) -> Joint:
+    """Put a model together, with weights initialised from ``seed``."""
+    with isolated(seed):
+        return _build(fields, choices)
+
+
+def _build(fields: Sequence[Field], choices: Choices) -> Joint:
+    for name in choices.first:
+        if name not in {f.name for f in fields}:
+            raise ChoiceError(f"first={name!r} names no field; there is: {', '.join(f.name for f in fields)}")
+    kinds = {f.name: member("kinds", f.kind) for f in fields}
+    net = {
+        f.name: {"width": choices.width, "depth": choices.depth[f.name], "dropout": choices.dropout[f.name]} for f in fields
+    }
+    encoders = {f.name: kinds[f.name].encoder(f, **net[f.name]) for f in fields}
+    stops, context = [], 0
+    ahead, after = [f for f in fields if f.name in choices.first], [f for f in fields if f.name not in choices.first]
+    carried = min(32, choices.width)
+    for f in ahead:
+        decoder = kinds[f.name].decoder(f, context, **net[f.name])
+        classifier = kinds[f.name].decoder(f, context + choices.width, **net[f.name])
+        guess = FieldPosterior(classifier, len(fields), choices.width)
+        stops.append(Stop(f.name, decoder, guess, carry=kinds[f.name].carry(f, carried)))
+        context += carried
+    for i, size in enumerate(choices.latent):
+        shape = {"size": size, "context": context}
+        posterior = _member("posteriors", choices.posterior, **shape, fields=len(fields), features=choices.width)
+        chosen = choices.prior if i == 0 else {"name": "normal"}
+        prior = _member("priors", chosen, **shape, posterior=posterior, fields=len(fields), features=choices.width)
+        stops.append(Stop("z" if len(choices.latent) == 1 else f"z{i + 1}", prior, posterior, latent=True, carry=Same()))
+        context += size
+    for f in after:
+        stops.append(Stop(f.name, kinds[f.name].decoder(f, context, **net[f.name])))
+    return Joint(fields, stops, encoders)
+
+
+def _member(family: str, chosen: Mapping[str, Any], **shape: Any) -> Any:
+    options = {k: v for k, v in chosen.items() if k != "name"}
+    try:
+        return member(family, chosen["name"])(**shape, **options)
+    except TypeError as error:
+        raise ChoiceError(f"{family[:-1]} {chosen['name']!r} does not take these options: {error}") from error
+
+
+class FieldPosterior(nn.Module):
+    """q(field | what is known): for a field visited before the latent. The field's own decoder, fed with features.
+
+    Args:
+        decoder: context ``[S, B, F + C]`` → Density of the field.
+        fields, width: N and F of the features.
+    """
+
+    def __init__(self, decoder: nn.Module, fields: int, width: int) -> None:
+        super().__init__()
+        self.merge, self.decoder = Merge(fields, width), decoder
+
+    def forward(self, features: Features, context: Tensor) -> Density:
+        merged = self.merge(features.values, features.present).expand(len(context), -1, -1)
+        return self.decoder(torch.cat([merged, context], -1))

@@ -1,0 +1,380 @@
+"""Training: one loop for any joint and any objective. It knows nothing of kinds or jobs.
+
+Rows stay resident in their own dtype; a batch is a slice of a permutation. Nothing in a step waits for a number: the
+loss is summed on the device and read once every :data:`CHECK` steps, when a non-finite sum rolls the weights back.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vaery import storage
+from vaery.core.errors import DataError, ModelFileError
+from vaery.core.evidence import Evidence
+from vaery.core.objective import Objective
+from vaery.core.random import Random, isolated
+from vaery.joint import Joint
+
+CHECK = 50  # steps between two looks at the loss
+HALVINGS = 8  # how often the rate may be halved by non-finite steps before fit gives up
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train. Every default of training is written here, once.
+
+    Attributes:
+        steps: planned steps; schedules are shares of these.
+        batch: rows a step.
+        learning_rate: at its highest; it rises over the first 2 % and falls as a cosine to 2 % of itself.
+        weight_decay: of AdamW.
+        clip: largest norm of the gradient.
+        average: decay of the averaged weights (Polyak); 0: none.
+        patience: share of the planned steps without a better held-out bound after which to stop.
+        seconds: time budget; the schedule then follows the clock, whichever of steps and seconds is further on.
+        precision: "float32", or "bfloat16" for matrix products under autocast.
+        evaluations: how often the held-out bound is looked at over the planned steps.
+    """
+
+    steps: int = 4000
+    batch: int = 256
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 1e-2
+    clip: float = 5.0
+    average: float = 0.995
+    patience: float = 0.25
+    seconds: float | None = None
+    precision: str = "float32"
+    evaluations: int = 40
+
+
+@dataclass
+class Progress:
+    """What is told to whoever watches a fit, about once a second."""
+
+    share: float
+    seconds_left: float
+    step: int
+    bound: float  # held-out, nats a row; nan until first looked at
+
+
+@dataclass
+class State:
+    """All that changes while training, so that a checkpoint is this and nothing else."""
+
+    step: int = 0
+    seconds: float = 0.0
+    position: int = 0  # in the current permutation
+    rate: float = 1.0  # halved at each non-finite step
+    best: float = -math.inf
+    best_step: int = 0
+    trouble: list[str] = field(default_factory=list)
+    history: list[dict[str, float]] = field(default_factory=list)
+    done: bool = False
+
+
+class Trainer:
+    """Fits a joint.
+
+    Args:
+        joint: the model; it is changed in place and left with the best weights seen.
+        train, held_out: rows.
+        objective: what to minimise and report.
+        plan: how.
+        rng: where all randomness of training comes from.
+        checkpoint: a folder to keep checkpoints in; ``None``: none.
+        watch: called with :class:`Progress`.
+    """
+
+    def __init__(
+        self,
+        joint: Joint,
+        train: Evidence,
+        held_out: Evidence,
+        objective: Objective,
+        plan: Plan,
+        *,
+        rng: Random,
+        checkpoint: Path | None = None,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self.joint, self.train, self.held_out = joint, train, held_out
+        self.objective, self.plan, self.rng, self.watch = objective, plan, rng, watch
+        self.checkpoint = None if checkpoint is None else Path(checkpoint) / "checkpoint.vaery"
+        self.device = joint.device
+        self.parameters = [p for p in joint.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=torch.tensor(plan.learning_rate) if self.device.type != "cpu" else plan.learning_rate,
+            weight_decay=plan.weight_decay, fused=True,
+        )  # fmt: skip
+        self.averaged = [p.detach().clone() for p in self.parameters] if plan.average else self.parameters
+        self.best = [p.detach().clone() for p in self.parameters]
+        self.order = rng.permutation(train.rows)
+        self.evaluation_seed = rng.seed()
+        self.state = State()
+        self._started = self._said = time.monotonic()
+
+    # ------------------------------------------------------------------ the loop
+
+    def fit(self) -> State:
+        """Train to the end of the plan, to the end of the time, or until the held-out bound stops rising.
+
+        An interrupt (Ctrl-C) ends training early and leaves a usable model.
+        """
+        self.joint.train()
+        every = max(1, self.plan.steps // self.plan.evaluations)
+        self._snapshot()
+        try:
+            with isolated(0):
+                while not self.state.done:
+                    self._run(min(CHECK, every - self.state.step % every))
+                    if self.state.step % every == 0 or self.progress >= 1:
+                        self._evaluate()
+                        self._save()
+        except KeyboardInterrupt:
+            self.state.trouble.append(f"interrupted at step {self.state.step}; the best weights so far are kept")
+            if self.state.best == -math.inf:
+                self._copy(self.averaged, self.best)
+        self._copy(self.best, self.parameters)
+        self.joint.eval()
+        return self.state
+
+    @property
+    def progress(self) -> float:
+        """The share of the plan that is done: by steps, or by the clock where that is further on."""
+        share = self.state.step / self.plan.steps
+        if self.plan.seconds is not None:
+            share = max(share, self.seconds / self.plan.seconds)
+        return min(1.0, share)
+
+    @property
+    def seconds(self) -> float:
+        return self.state.seconds + time.monotonic() - self._started
+
+    def _run(self, steps: int) -> None:
+        """A few steps, then one look at the loss: kept if finite, rolled back if not."""
+        total = torch.zeros((), device=self.device)
+        for _ in range(steps):
+            loss = self.step(self._batch())
+            total += loss
+        if not math.isfinite(float(total)) or not self._finite():
+            self._roll_back()
+        else:
+            self._snapshot()
+        self._tell()
+
+    def step(self, batch: Evidence) -> Tensor:
+        """One step of the optimiser; the loss, still on the device."""
+        torch.manual_seed(self.rng.seed())  # dropout draws from the global stream, which is ours inside fit
+        loss = self._loss(batch)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters, self.plan.clip, foreach=True)
+        self._set_rate()
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.state.step += 1
+        if self.plan.average:
+            decay = min(self.plan.average, (1 + self.state.step) / (10 + self.state.step))
+            torch._foreach_lerp_(self.averaged, self.parameters, 1 - decay)
+        return loss.detach()
+
+    def _loss(self, batch: Evidence) -> Tensor:
+        batch = self.objective.view(batch.to(self.device), self.joint.fields, self.rng)
+        with self._autocast():
+            trace = self.joint.infer(batch, rng=self.rng, draws=self.objective.draws, estimate=True)
+            return self.objective(trace, self.progress).minimise
+
+    def _autocast(self) -> Any:
+        if self.plan.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def _batch(self) -> Evidence:
+        size = min(self.plan.batch, self.train.rows)
+        if self.state.position + size > self.train.rows:
+            self.order, self.state.position = self.rng.permutation(self.train.rows), 0
+        rows = self.order[self.state.position : self.state.position + size]
+        self.state.position += size
+        return self.train[rows]
+
+    def _set_rate(self) -> None:
+        share = self.progress
+        rate = self.plan.learning_rate * self.state.rate
+        rate *= min(1.0, (self.state.step + 1) / max(1, 0.02 * self.plan.steps))
+        rate *= 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share))
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    # ------------------------------------------------------------------ held-out rows
+
+    def _evaluate(self) -> None:
+        live = [p.detach().clone() for p in self.parameters]
+        self._copy(self.averaged, self.parameters)
+        bound, parts = evaluate(self.joint, self.held_out, self.objective, seed=self.evaluation_seed)
+        if bound > self.state.best or self.state.best == -math.inf:
+            self.state.best, self.state.best_step = bound, self.state.step
+            self._copy(self.parameters, self.best)
+        self._copy(live, self.parameters)
+        self.state.history.append({"step": self.state.step, "seconds": round(self.seconds, 2), "bound": bound, **parts})
+        waited = (self.state.step - self.state.best_step) / self.plan.steps
+        over = self.plan.seconds is not None and self.seconds >= self.plan.seconds
+        patient = self.plan.seconds is not None or waited < self.plan.patience
+        self.state.done = self.progress >= 1 or over or not patient
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        if self.watch is None or now - self._said < 0.5:
+            return
+        self._said = now
+        share = max(self.progress, 1e-6)
+        left = self.seconds * (1 - share) / share
+        bound = self.state.history[-1]["bound"] if self.state.history else math.nan
+        self.watch(Progress(share, left, self.state.step, bound))
+
+    # ------------------------------------------------------------------ non-finite steps
+
+    def _finite(self) -> bool:
+        norms = torch._foreach_norm(self.parameters)
+        return bool(torch.stack(norms).isfinite().all())
+
+    def _snapshot(self) -> None:
+        if not hasattr(self, "_good"):
+            self._good: dict[str, Any] = {}
+        self._good = {
+            "parameters": [p.detach().clone() for p in self.parameters],
+            "averaged": [p.detach().clone() for p in self.averaged],
+            "optimizer": {k: [t.clone() for t in v] for k, v in self._moments().items()},
+            "rng": self.rng.state(), "step": self.state.step, "position": self.state.position, "order": self.order,
+        }  # fmt: skip
+
+    def _roll_back(self) -> None:
+        """Back to the last finite weights at half the rate, having found and named what broke."""
+        good, failed = self._good, self.state.step
+        self._copy(good["parameters"], self.parameters)
+        self._copy(good["averaged"], self.averaged)
+        for name, tensors in self._moments().items():
+            self._copy(good["optimizer"].get(name, [torch.zeros_like(t) for t in tensors]), tensors)
+        self.rng.restore(good["rng"])
+        self.state.step, self.state.position, self.order = good["step"], good["position"], good["order"]
+        self.state.rate /= 2
+        self.state.trouble.append(f"{self._culprit(failed)}; rolled back to step {good['step']}, learning rate halved")
+        self.rng = self.rng.spawn()  # other draws than the ones that failed
+        if self.state.rate < 0.5**HALVINGS:
+            raise DataError(f"training does not stay finite: {self.state.trouble[-1]}")
+
+    @torch.no_grad()
+    def _culprit(self, failed: int) -> str:
+        """Which field (and cell) is not finite at the weights that still were."""
+        where = f"a step before {failed} was not finite"
+        for _ in range(max(1, failed - self.state.step)):
+            batch = self._batch().to(self.device)
+            trace = self.joint.infer(batch, rng=self.rng, estimate=True)
+            for site in trace.sites.values():
+                bad = (~site.log_p.isfinite()).flatten(2) if site.log_p.dim() > 2 else ~site.log_p.isfinite()[..., None]
+                if bool(bad.any()):
+                    cell = int(bad.flatten(0, 1).any(0).nonzero()[0, 0])
+                    names = self.joint.fields[site.name].cell_names if site.name in self.joint.fields else None
+                    return f"{where}: {site.name}{f', column {names[cell]!r}' if names else ''}"
+        return where
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def _moments(self) -> dict[str, list[Tensor]]:
+        """The optimiser's state, by name, in the order of the parameters."""
+        states = [self.optimizer.state[p] for p in self.parameters if p in self.optimizer.state]
+        return {name: [s[name] for s in states] for name in (states[0] if states else {})}
+
+    def _save(self) -> None:
+        if self.checkpoint is None:
+            return
+        self.state.seconds, self._started = self.seconds, time.monotonic()
+        groups = {"parameters": self.parameters, "averaged": self.averaged, "best": self.best, **self._moments()}
+        tensors = {f"{name}.{i}": t for name, group in groups.items() for i, t in enumerate(group)}
+        tensors |= {"rng": self.rng.state(), "order": self.order, "snapshot_rng": self._good["rng"]}
+        manifest = {"checkpoint": {**asdict(self.state), "plan": asdict(self.plan), "evaluation_seed": self.evaluation_seed}}
+        storage.write(self.checkpoint, _no_infinities(manifest), tensors)
+
+    def resume(self) -> bool:
+        """Go on from the checkpoint, if there is one: the very weights, draws and schedule of the uninterrupted run."""
+        if self.checkpoint is None or not self.checkpoint.exists():
+            return False
+        manifest, tensors = storage.read(self.checkpoint)
+        saved: dict[str, Any] = manifest.get("checkpoint") or {}
+        if {k: v for k, v in saved.get("plan", {}).items() if k != "seconds"} != {k: v for k, v in asdict(self.plan).items() if k != "seconds"}:  # fmt: skip
+            raise ModelFileError(f"{self.checkpoint} was written by a fit with other settings; use an empty folder or the same settings")  # fmt: skip
+        if len(tensors["order"]) != self.train.rows:
+            raise ModelFileError(f"{self.checkpoint} was written by a fit on {len(tensors['order'])} rows, these are {self.train.rows}")  # fmt: skip
+        for p in self.parameters:  # a zero step makes the optimiser lay out its state
+            p.grad = torch.zeros_like(p)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        groups = {"parameters": self.parameters, "averaged": self.averaged, "best": self.best, **self._moments()}
+        for name, group in groups.items():
+            self._copy([tensors[f"{name}.{i}"] for i in range(len(group))], group)
+        self.rng.restore(tensors["rng"])
+        self.order, self.evaluation_seed = tensors["order"], saved["evaluation_seed"]
+        fields = {k: v for k, v in saved.items() if k in State.__dataclass_fields__}
+        self.state = State(**{**fields, "best": -math.inf if fields["best"] is None else fields["best"]})
+        return True
+
+    @staticmethod
+    @torch.no_grad()
+    def _copy(source: list[Tensor], target: list[Any]) -> None:
+        for a, b in zip(source, target, strict=True):
+            b.copy_(a)
+
+
+@torch.no_grad()
+def evaluate(joint: Joint, rows: Evidence, objective: Objective, *, seed: int, batch: int = 1024) -> tuple[float, dict[str, float]]:
+    """The objective's bound on these rows: (mean nats a row, means of its parts). The same draws every time."""
+    was_training = joint.training
+    joint.eval()
+    rng = Random(seed, joint.device)
+    sums: dict[str, float] = {}
+    for start in range(0, rows.rows, batch):
+        part = rows[slice(start, start + batch)].to(joint.device)
+        loss = objective(joint.infer(part, rng=rng, draws=objective.draws, estimate=True), 1.0)
+        for name, value in {"bound": loss.bound.mean(), **loss.parts}.items():
+            sums[name] = sums.get(name, 0.0) + float(value) * part.rows
+    joint.train(was_training)
+    means = {name: total / rows.rows for name, total in sums.items()}
+    return means.pop("bound"), means
+
+
+def choose_threads(step: Callable[[], Any], most: int, tries: int = 4) -> int:
+    """One thread or all of them, whichever a few steps show to be faster. Two can be far slower than one where the
+    machine is shared, so this is measured and not assumed."""
+    best, fastest = 1, math.inf
+    for threads in dict.fromkeys((1, most)):
+        torch.set_num_threads(threads)
+        step()
+        start = time.perf_counter()
+        for _ in range(tries):
+            step()
+        took = time.perf_counter() - start
+        if took < 0.9 * fastest:
+            best, fastest = threads, took
+    return best
+
+
+def _no_infinities(data: Mapping[str, Any]) -> dict[str, Any]:
+    def clean(value: Any) -> Any:
+        if isinstance(value, float) and not math.isfinite(value):
+            return None
+        if isinstance(value, Mapping):
+            return {k: clean(v) for k, v in value.items()}
+        return [clean(v) for v in value] if isinstance(value, list | tuple) else value
+
+    return clean(data)
