@@ -96,13 +96,16 @@ def _field(name: str, density: Density, evidence: Evidence, rng: Random, fill: b
 
 
 def _first(stop: Stop, density: Density, context: Tensor, features: Any, evidence: Evidence, rng: Random) -> Site:
-    """A field visited before the latent: where it is unknown it is itself latent, and its posterior chooses."""
+    """A field visited before the latent: where it is unknown it is itself latent, and its posterior chooses.
+
+    No gradient flows through the draw, whatever the field: objectives use the score function.
+    """
     name = stop.name
     value, known, region = evidence.values.get(name), evidence.known.get(name), evidence.regions.get(name)
-    if value is not None and known is None:
-        return Site(name, density, value[None])
     q, rows = stop.posterior(features, context), ~evidence.present(name)
+    if value is not None and known is None:
+        return Site(name, density, value[None], posterior=q, drawn=rows)
     if region is None:
-        return Site(name, density, q.sample(rng, value, known), posterior=q, drawn=rows)
+        return Site(name, density, q.sample(rng, value, known).detach(), posterior=q, drawn=rows)
     drawn, log_mass = q.sample_within(rng, value, known, region)  # a truncated proposal: its density is q / Q(region)
     return Site(name, density, drawn, posterior=q, drawn=rows, log_mass=log_mass)

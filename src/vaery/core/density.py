@@ -62,10 +62,9 @@ class Codes(Elementwise):
 
     def cdf(self, value: Tensor) -> Tensor:
         table = self.log_probs().exp().cumsum(-1)
-        index = value.floor().long().clamp(-1, table.shape[-1] - 1)
-        table = table.expand(*index.shape, table.shape[-1])
-        found = table.gather(-1, index.clamp(min=0)[..., None]).squeeze(-1)
-        return torch.where(index < 0, torch.zeros_like(found), found)
+        table = table / table[..., -1:]  # it must end at exactly one, or the last quantile is never reached
+        index = value.floor().clamp(-1, table.shape[-1] - 1)
+        return torch.where(index < 0, table.new_zeros(()), look_up(table, index.clamp(min=0)))
 
     def sample(self, rng: Random) -> Tensor:
         return rng.categorical(self.log_probs()).to(self.log_probs().dtype)
@@ -77,6 +76,13 @@ class Codes(Elementwise):
     def mode(self) -> Tensor:
         table = self.log_probs()
         return table.argmax(-1).to(table.dtype)
+
+
+def look_up(table: Tensor, code: Tensor) -> Tensor:
+    """The entries of ``table [..., K]`` at ``code [...]``; leading axes broadcast."""
+    shape = torch.broadcast_shapes(table.shape[:-1], code.shape)
+    index = code.long().expand(shape)[..., None]
+    return table.expand(*shape, table.shape[-1]).gather(-1, index).squeeze(-1)
 
 
 class Family(nn.Module, ABC):
@@ -137,6 +143,10 @@ class Density(ABC):
     def mode(self) -> Tensor:
         """The likeliest value of each cell, ``[S, B, E…]``."""
         raise QueryError(f"{type(self).__name__} has no mode in closed form")
+
+    def kl(self, other: Density) -> Tensor | None:
+        """KL(self ‖ other) in nats, ``[S, B, U]`` for each of U units; ``None`` where no closed form is known."""
+        return None
 
     def sample_within(self, rng: Random, value: Tensor | None, known: Tensor | None, region: Region) -> tuple[Tensor, Tensor]:
         """A draw inside the region, and ``log P(region | known cells)`` along the way, ``[S, B]``.

@@ -85,7 +85,7 @@ class Evidence:
         known = self.known[name]
         if known is None:
             return torch.ones(self.rows, dtype=torch.bool, device=self.device)
-        return known.flatten(1).any(1)
+        return known if known.dim() == 1 else known.flatten(1).any(1)
 
     def repeat(self, times: int) -> Evidence:
         """Each row this many times, copies side by side."""

@@ -11,6 +11,7 @@ from vaery.core.density import Density, keep_known
 from vaery.core.random import Random
 
 LOG_2PI = math.log(2 * math.pi)
+_HALF = (torch.float16, torch.bfloat16)
 
 
 class Gaussian(Density):
@@ -45,3 +46,17 @@ class Gaussian(Density):
         ratio = 2 * (self.log_scale - other.log_scale)
         shift = (self.loc - other.loc) * torch.exp(-other.log_scale)
         return 0.5 * (ratio.exp() + shift.square() - 1 - ratio)
+
+
+def from_raw(raw: Tensor, low: float = -7.0, high: float = 2.0) -> Gaussian:
+    """A network's output ``[..., 2 Z]`` → the Gaussian with these means and log-scales.
+
+    Log-scales are kept inside ``(low, high)`` by ``b tanh(raw / b)``, with ``b`` the bound on that side of zero: the
+    identity near zero, and a gradient everywhere, where a hard clamp would leave a runaway unit no way back.
+
+    >>> from_raw(torch.zeros(1, 1, 4)).log_scale
+    tensor([[[0., 0.]]])
+    """
+    loc, log_scale = raw.float().chunk(2, -1) if raw.dtype in _HALF else raw.chunk(2, -1)
+    bound = torch.where(log_scale < 0, -low, high)
+    return Gaussian(loc, bound * torch.tanh(log_scale / bound))

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from vaery.core.evidence import Evidence
@@ -51,3 +52,69 @@ class Objective(ABC):
             progress: the share of the planned steps that are done, from 0 to 1; schedules hang on this and not on
                 step counts, so that a short run is a short version of a long one.
         """
+
+
+def ramp(progress: float, share: float) -> float:
+    """Rises linearly from 0 to 1 over the first ``share`` of training, then stays.
+
+    >>> ramp(0.05, share=0.2), ramp(0.5, share=0.2), ramp(0.0, share=0.0)
+    (0.25, 1.0, 1.0)
+    """
+    return min(1.0, progress / share) if share > 0 else 1.0
+
+
+def log_likelihood(trace: Trace) -> Tensor:
+    """``[S, B]`` the fields' part of ``trace.log_weight``: log p of what is known of them, in nats.
+
+    A field before the latent counts log p - log q in the rows where its posterior drew it.
+    """
+    latent = next(site.value for site in trace.latents if site.value is not None)
+    total = torch.zeros(latent.shape[:2], device=latent.device)
+    for site in trace.fields:
+        total = total + site.log_prob - site.log_q
+    return total
+
+
+def divergence(trace: Trace) -> Tensor:
+    """``[S, B]`` what all levels cost beyond their priors, in nats; in closed form where one is known."""
+    return torch.stack(torch.broadcast_tensors(*(site.kl.sum(-1) for site in trace.latents))).sum(0)
+
+
+def label_log_prob(trace: Trace) -> Tensor:
+    """``[S or 1, B or 1]`` log q(y | x) where a field before the latent is known, zero elsewhere, in nats.
+
+    Its posterior is drawn from only where the field is unknown; with this term it learns from known labels too
+    (Kingma, Rezende, Mohamed and Welling, 2014, eq. 9).
+    """
+    return torch.stack(torch.broadcast_tensors(*(site.log_q_known for site in trace.fields), torch.zeros(1, 1))).sum(0)
+
+
+def leave_one_out(signal: Tensor) -> Tensor:
+    """``signal [S, B]`` minus what it would be expected to be without this draw: the mean of the row's other draws.
+
+    With one draw, the mean of the other rows; with one draw of one row there is nothing to compare with.
+
+    >>> leave_one_out(torch.tensor([[1.0], [3.0]]))
+    tensor([[-2.],
+            [ 2.]])
+    """
+    axis = 0 if signal.shape[0] > 1 else 1
+    n = signal.shape[axis]
+    return (signal - signal.mean(axis, keepdim=True)) * (n / (n - 1)) if n > 1 else torch.zeros_like(signal)
+
+
+def score_function(trace: Trace, advantage: Tensor) -> Tensor:
+    """``[S, B]`` zeros whose gradient is that of drawing fields that cannot be reparameterised: labels, say.
+
+    Added to what is maximised, it raises log q of the drawn values that did better than a baseline (Williams, 1992;
+    the baseline of Mnih and Rezende, 2016, is :func:`leave_one_out`).
+
+    Args:
+        trace: its fields before the latent are the ones meant, in the rows where their posterior drew.
+        advantage: ``[S, B]`` how much better than its baseline each draw did, in nats; taken as a constant.
+    """
+    total = torch.zeros_like(advantage)
+    for site in trace.fields:
+        if site.posterior is not None:
+            total = total + advantage.detach() * (site.log_q - site.log_q.detach())
+    return total

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from vaery.core.density import Density
-from vaery.core.gaussian import Gaussian
 from vaery.core.random import log_mean_exp
 
 
@@ -53,17 +52,30 @@ class Site:
         """``[S, B]`` how likely the posterior was to choose this value; zero where the data or the prior chose."""
         if self.posterior is None or self.value is None:
             return torch.zeros(1, 1)
-        log_q = _per_row(self.posterior.log_prob(self.value))
+        log_q = self._log_posterior
         return log_q if self.drawn is None else torch.where(self.drawn, log_q, torch.zeros_like(log_q))
+
+    @cached_property
+    def log_q_known(self) -> Tensor:
+        """``[S, B]`` what the posterior would have given the value where the data chose it; zero elsewhere."""
+        if self.posterior is None or self.value is None or self.drawn is None:
+            return torch.zeros(1, 1)
+        log_q = self._log_posterior
+        return torch.where(self.drawn, torch.zeros_like(log_q), log_q)
+
+    @cached_property
+    def _log_posterior(self) -> Tensor:
+        assert self.posterior is not None
+        assert self.value is not None
+        return _per_row(self.posterior.log_prob(self.value))
 
     @cached_property
     def kl(self) -> Tensor:
         """What the value costs beyond the prior, in nats: ``[S, B, Z]`` for each unit where a closed form is known,
         ``[S, B, 1]`` from the draw otherwise."""
-        if isinstance(self.posterior, Gaussian):
-            exact = self.posterior.kl(self.density)
-            if exact is not None:
-                return exact
+        exact = None if self.posterior is None else self.posterior.kl(self.density)
+        if exact is not None:
+            return exact
         return (self.log_q - _per_row(self.log_p))[..., None]
 
     @property
