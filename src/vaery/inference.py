@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 
 import torch
 from torch import Tensor
 
-from vaery.core.choose import from_posterior, from_prior_given
+from vaery.core.choose import Chooser, from_prior_given, from_values
+from vaery.core.density import Density, masked
+from vaery.core.errors import choice
 from vaery.core.evidence import Evidence
+from vaery.core.field import all_known
+from vaery.core.job import Points
 from vaery.core.random import Random
-from vaery.core.trace import Trace
+from vaery.core.stop import Stop
+from vaery.core.trace import Site, Trace
 from vaery.joint import Joint
 
 BATCH = 4096  # draws × rows that walk through the model at once
@@ -31,9 +37,38 @@ class Draws:
 
 
 def batches(evidence: Evidence, size: int) -> Iterator[Evidence]:
-    """The rows in slices of at most ``size``."""
-    for start in range(0, evidence.rows, max(1, size)):
+    """The rows in slices of at most ``size``; no rows are one empty slice."""
+    for start in range(0, max(1, evidence.rows), max(1, size)):
         yield evidence[slice(start, start + max(1, size))]
+
+
+def sliced(joint: Joint, evidence: Evidence, rng: Random, draws: int = 1) -> Iterator[tuple[Evidence, Random]]:
+    """The rows in slices that walk with ``draws`` draws at once, each slice with the very same noise.
+
+    The noise is shared by the rows, too. So what a job says of a row depends on the row alone, and not on the batch it
+    came in (common random numbers).
+    """
+    stream = rng.spawn(share_rows=True)
+    start = stream.state()
+    for part in batches(_masks_of_firsts(joint, evidence.to(joint.device)), BATCH // draws):
+        stream.restore(start)
+        yield part, stream
+
+
+def firsts(joint: Joint) -> list[str]:
+    """The names of the fields that are visited before the latent."""
+    return [str(stop.name) for stop in joint.stops if stop.first]
+
+
+def _masks_of_firsts(joint: Joint, evidence: Evidence) -> Evidence:
+    """The same evidence with explicit masks for fields before the latent: whether the walk draws there, and with it
+    all the noise that comes after, must not hang on whether *another* row has a gap."""
+    masks = {
+        name: all_known(joint.fields[name], evidence.rows).to(evidence.device)
+        for name in firsts(joint)
+        if name in evidence and evidence.known[name] is None
+    }
+    return replace(evidence, known={**evidence.known, **masks}) if masks else evidence
 
 
 @torch.no_grad()
@@ -44,7 +79,8 @@ def complete(joint: Joint, evidence: Evidence, *, rng: Random, candidates: int =
     are weighted by the trace's ``log_weight`` and one is kept. ``sweeps`` more rounds of the same, each started from
     the row kept so far, are an iterated SIR chain (Andrieu, Lee and Vihola, 2018): it has the exact conditional as its
     stationary law and repairs weights that one round left uneven. Nothing is ever rejected, so the cost does not
-    depend on how rare the conditions are.
+    depend on how rare the conditions are. What does not weigh on the choice is drawn once at the end, for the latent
+    that was kept.
 
     Args:
         joint: the model.
@@ -59,11 +95,12 @@ def complete(joint: Joint, evidence: Evidence, *, rng: Random, candidates: int =
 
 
 def _complete(joint: Joint, evidence: Evidence, rng: Random, candidates: int, sweeps: int) -> Draws:
+    decided = {*firsts(joint), *evidence.regions}  # the fields whose draws a candidate's weight hangs on
     kept: dict[str, Tensor] = {}
     log_kept = torch.full((1, evidence.rows), -torch.inf, device=joint.device)
     effective = torch.ones(evidence.rows, device=joint.device)
     for sweep in range(sweeps + 1):
-        trace = _propose(joint, evidence, rng, candidates)
+        trace = propose(joint, evidence, rng=rng, candidates=candidates)
         weight = torch.cat([log_kept, trace.log_weight])
         if sweep == 0:
             effective = trace.effective_sample_size
@@ -71,41 +108,135 @@ def _complete(joint: Joint, evidence: Evidence, rng: Random, candidates: int, sw
         row = torch.arange(evidence.rows, device=pick.device)
         log_kept = weight[pick, row][None]
         for site in trace.sites.values():
-            assert site.value is not None
+            if site.value is None or not (site.latent or site.name in decided):
+                continue
             fresh = site.value.expand(candidates, *site.value.shape[1:])[(pick - 1).clamp(min=0), row]
-            old = kept.get(site.name, fresh)
             stay = (pick == 0).view(-1, *([1] * (fresh.dim() - 1)))
-            kept[site.name] = torch.where(stay, old, fresh)
-    return Draws({name: kept[name] for name in joint.fields}, effective)
+            kept[site.name] = torch.where(stay, kept.get(site.name, fresh), fresh)
+    rest = from_prior_given(evidence, rng)
+    trace = joint.trace(evidence.rows, from_values({name: value[None] for name, value in kept.items()}, rest))
+    values = {name: trace[name].value.reshape(evidence.rows, *field.event) for name, field in joint.fields.items()}  # type: ignore
+    return Draws(values, effective)
 
 
-def _propose(joint: Joint, evidence: Evidence, rng: Random, candidates: int) -> Trace:
-    """Candidates with weights: from the posterior where anything is known, else straight from the prior."""
+def propose(joint: Joint, evidence: Evidence, *, rng: Random, candidates: int) -> Trace:
+    """Candidates and their weights: from the posterior where anything is known, else straight from the prior.
+
+    Fields that nothing is known of are not visited.
+    """
     if evidence.values:
-        choose = from_posterior(joint.encode(evidence), evidence, rng, fill=True)
-    else:
-        choose = from_prior_given(evidence, rng)
-    return joint.trace(evidence.rows, choose, candidates)
+        return joint.infer(evidence, rng=rng, draws=candidates)
+    asked = list(evidence.regions)
+    return joint.trace(evidence.rows, from_prior_given(evidence, rng, fill=False), candidates, only=asked)
 
 
 @torch.no_grad()
 def conditionals(
-    joint: Joint, evidence: Evidence, *, rng: Random, draws: int = 16, points: int = 32, only: list[str] | None = None
-) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
-    """What each single unknown cell may hold, as equally spaced quantiles of p(cell | known, z) for weighted draws of z.
+    joint: Joint,
+    evidence: Evidence,
+    *,
+    rng: Random,
+    draws: int = 16,
+    only: list[str] | None = None,
+    others: bool = False,
+) -> Points:
+    """What each single cell may hold, as equally spaced quantiles of p(cell | known, z) for weighted draws of z.
 
-    Yields, for a slice of rows at a time: field → ``[draws × points, B, E…]``, and weights ``[draws × points, B]`` that
-    sum to one over the first axis. Cells are to be read one by one: this says nothing of how they go together.
+    Cells are to be read one by one: this says nothing of how they go together. How the points are to be summed up is
+    the caller's: ``how`` is the mean.
+
+    Args:
+        joint: the model.
+        evidence: what is known.
+        rng: where draws come from; see :func:`sliced`.
+        draws: of the latent; 0: the mean of the posterior, instead.
+        only: the fields meant; ``None``: all.
+        others: what each cell may hold given the *other* known cells, itself left out.
     """
-    u = (torch.arange(points, device=joint.device) + 0.5) / points
-    for part in batches(evidence, BATCH // draws):
-        trace = joint.infer(part, rng=rng, draws=draws, only=list(joint.fields))
-        values = {}
-        for name in only or joint.fields:
-            site = trace[name]
-            blank = site.value is None
-            nothing = torch.zeros(part.rows, *joint.fields[name].event, device=joint.device)
-            none = torch.zeros(part.rows, *joint.fields[name].mask, dtype=torch.bool, device=joint.device)
-            cell = site.density.given(nothing if blank else site.value, none if blank else site.known)
-            values[name] = cell.quantile(u).flatten(0, 1)
-        yield values, (trace.weight / points).repeat(points, 1)
+    names = list(joint.fields) if only is None else only
+    u = _levels_of_probability(joint, names)
+    values: dict[str, list[Tensor]] = {name: [] for name in names}
+    weights = []
+    for part, noise in sliced(joint, evidence, rng, max(1, draws)):
+        trace = joint.infer(part, rng=noise, draws=max(1, draws), only=list(joint.fields), mean=draws == 0)
+        weights.append((trace.weight / len(u)).repeat(len(u), 1))
+        for name in names:
+            values[name].append(_points(joint, trace[name], part, u, others))
+    return Points({name: torch.cat(v, 1) for name, v in values.items()}, torch.cat(weights, 1), "mean")
+
+
+def _levels_of_probability(joint: Joint, names: list[str]) -> Tensor:
+    """Equally spaced probabilities: as many as memory allows for records of this size, 8 to 32."""
+    cells = sum(prod(joint.fields[name].event) for name in names)
+    points = max(8, min(32, 16384 // max(1, cells)))
+    return (torch.arange(points, device=joint.device) + 0.5) / points
+
+
+def _points(joint: Joint, site: Site, evidence: Evidence, u: Tensor, others: bool) -> Tensor:
+    """``[Q · S, B, E…]`` quantiles of each cell at one site."""
+    if site.posterior is not None:  # a field before the latent: known, or else what its posterior makes of the rest
+        guess = site.posterior.quantile(u)
+        value = _blank(joint, evidence, site.name)[0] if site.value is None else site.value
+        drawn = torch.ones_like(evidence.present(site.name)) if site.drawn is None else site.drawn
+        return torch.where(drawn.view(-1, *([1] * (value.dim() - 2))), guess, value).flatten(0, 1)
+    value, known = _blank(joint, evidence, site.name)
+    cell = (site.density.given_others if others else site.density.given)(value, known)
+    return cell.quantile(u).flatten(0, 1)
+
+
+def _blank(joint: Joint, evidence: Evidence, name: str) -> tuple[Tensor, Tensor]:
+    """The field's value ``[B, E…]`` and mask ``[B, M…]``, zeros and all false where the evidence has none."""
+    field, rows, device = joint.fields[name], evidence.rows, joint.device
+    if name not in evidence:
+        return torch.zeros(rows, *field.event, device=device), ~all_known(field, rows).to(device)
+    known = evidence.known[name]
+    return evidence.values[name], all_known(field, rows).to(device) if known is None else known
+
+
+def jacobians(joint: Joint, evidence: Evidence) -> dict[str, Tensor]:
+    """Field → ``[B, M…]`` log |d packed / d raw| of each known cell, zero elsewhere: what is added to a packed
+    log-density to have one in the data's own units. Fields where it is zero everywhere are left out."""
+    found = {}
+    for name in evidence.values:
+        jacobian = joint.fields[name].log_jacobian(evidence.values[name])
+        if jacobian is not None:
+            found[name] = masked(jacobian, evidence.known[name])
+    return found
+
+
+def offer(joint: Joint, values: dict[str, Tensor], rows: int) -> Trace:
+    """A walk with these values (``[1, B, E…]``) at the levels: the densities that the fields are offered there.
+
+    Fields before the latent that are not among the values take their likeliest value.
+    """
+
+    def leave(stop: Stop, density: Density, context: Tensor) -> Site:
+        return Site(stop.name, density, density.mode() if stop.latent or stop.first else None, latent=stop.latent)
+
+    otherwise: Chooser = leave
+    return joint.trace(rows, from_values(values, otherwise))
+
+
+def locate(joint: Joint, target: str) -> tuple[str, int]:
+    """Where a target is: the field's name and the index of the cell in it.
+
+    Args:
+        target: the name of a cell (a column), of a field with one cell (a label), or ``"field.cell"``.
+
+    Raises:
+        ChoiceError: nothing is called that, or more than one cell is.
+
+    """
+    places: dict[str, list[tuple[str, int]]] = {}
+    for name, field in joint.fields.items():
+        names = field.cell_names or ()
+        if field.cells is not None and len(field.cells) == 1 and name not in names:
+            places.setdefault(name, []).append((name, 0))
+        for i, cell in enumerate(names):
+            places.setdefault(cell, []).append((name, i))
+            places.setdefault(f"{name}.{cell}", []).append((name, i))
+    found = places.get(target, [])
+    if len(found) == 1:
+        return found[0]
+    there_is = [place for place, at in places.items() if len(at) == 1 and not (found and "." not in place)]
+    raise choice("target", target, there_is)

@@ -68,12 +68,15 @@ def from_posterior(
 
 
 def from_prior_given(evidence: Evidence, rng: Random, fill: bool = True) -> Chooser:
-    """The prior chooses the latent, the data the fields where it is known (weights do the rest)."""
+    """The prior chooses the latent, the data the fields where it is known (weights do the rest).
+
+    A field before the latent is always drawn: all that follows hangs on it.
+    """
 
     def choose(stop: Stop, density: Density, context: Tensor) -> Site:
         if stop.latent:
             return Site(stop.name, density, (z := density.sample(rng)), posterior=density, latent=True, scored=density.log_prob(z))
-        return _field(stop.name, density, evidence, rng, fill, estimate=False)
+        return _field(stop.name, density, evidence, rng, fill or stop.first, estimate=False)
 
     return choose
 

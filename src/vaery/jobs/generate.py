@@ -1,0 +1,77 @@
+"""Generate: new rows, with whatever is given."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from vaery.core.choose import from_prior
+from vaery.core.evidence import Evidence
+from vaery.core.job import job
+from vaery.core.random import Random
+from vaery.inference import BATCH, complete, propose
+from vaery.joint import Joint
+
+PILOT = 64  # rows whose weights tell whether one round of candidates is enough
+ENOUGH = 0.1  # the share of the candidates that must count for one round to be enough, and two of them at least
+ROUNDS = 8  # further rounds where it is not
+
+
+@dataclass(frozen=True)
+class Generated(Evidence):
+    """New rows, all known.
+
+    Attributes:
+        effective_sample_size: how many equally good draws the weighted candidates of a row are worth (the median over
+            rows, Kong, 1992), from 1 to ``candidates``. Equal to ``candidates`` where nothing was given.
+    """
+
+    effective_sample_size: float = math.nan
+
+
+@job(takes="given", gives="records")
+@torch.no_grad()
+def generate(
+    joint: Joint, evidence: Evidence, *, rng: Random, n: int = 1000, candidates: int = 32, sweeps: int | None = None
+) -> Generated:
+    """New rows from the model, with whatever is given held fixed.
+
+    Given values come back as they are; the rest is drawn from the model given them. Ranges and sets are conditions on
+    the draw. Nothing is rejected: rare conditions cost what common ones cost. How far to trust the result is its
+    effective sample size.
+
+    Args:
+        n: how many rows.
+        candidates: latents that each row is picked from, by weight, where something is given.
+        sweeps: further rounds of candidates, each started from the row kept so far; none, unless too few count.
+
+    Returns:
+        A :class:`Generated` of ``n`` rows.
+    """
+    rng = rng.spawn(share_rows=False)
+    evidence = evidence.to(joint.device)
+    if not evidence.values and not evidence.regions:
+        return Generated(n, values := _from_prior(joint, n, rng), dict.fromkeys(values), {}, float(candidates))
+    if sweeps is None:
+        sweeps = _rounds(joint, evidence, rng, candidates)
+    draws = complete(joint, evidence.repeat(n), rng=rng, candidates=candidates, sweeps=sweeps)
+    effective = float(draws.effective.clamp(max=candidates).median()) if n else math.nan
+    return Generated(n, draws.values, dict.fromkeys(draws.values), {}, effective)
+
+
+def _from_prior(joint: Joint, n: int, rng: Random) -> dict[str, torch.Tensor]:
+    parts = []
+    for start in range(0, max(1, n), BATCH):
+        trace = joint.trace(min(BATCH, n - start), from_prior(rng))
+        parts.append({name: trace[name].value[0] for name in joint.fields})  # type: ignore[index]
+    return {name: torch.cat([part[name] for part in parts]) for name in joint.fields}
+
+
+def _rounds(joint: Joint, evidence: Evidence, rng: Random, candidates: int) -> int:
+    """A few rounds more where the weights of one round are too uneven."""
+    if candidates < 2:
+        return 0
+    pilot = propose(joint, evidence.repeat(PILOT), rng=rng.spawn(), candidates=candidates)
+    return ROUNDS if float(pilot.effective_sample_size.median()) < max(2, ENOUGH * candidates) else 0
