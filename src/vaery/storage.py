@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import secrets
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,9 @@ MEMBERS = ("manifest.json", "weights.safetensors", "README.md")
 LARGEST = {"manifest.json": 256 << 20, "weights.safetensors": 16 << 30, "README.md": 1 << 20}
 
 
-def write(path: str | os.PathLike[str], manifest: Mapping[str, Any], tensors: Mapping[str, Tensor], card: str = "") -> None:
+def write(
+    path: str | os.PathLike[str], manifest: Mapping[str, Any], tensors: Mapping[str, Tensor], card: str = ""
+) -> None:
     """Write a model or a checkpoint, atomically.
 
     Args:
@@ -44,20 +48,46 @@ def write(path: str | os.PathLike[str], manifest: Mapping[str, Any], tensors: Ma
     weights = save({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()})
     members = {"weights.safetensors": weights, "README.md": card.encode()}
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    whole = {"format": FORMAT, **manifest, "digests": digests}
+    whole = {**manifest, "format": FORMAT, "digests": digests}
     members = {"manifest.json": json.dumps(whole, indent=1, allow_nan=False).encode(), **members}
 
     def fill(target: Path) -> None:
         with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
             for name, data in members.items():
-                archive.writestr(zipfile.ZipInfo(name), data)  # a fixed date: same content, same bytes
+                archive.writestr(_header(name), data)
 
     replace(Path(path), fill)
 
 
-def replace(path: Path, fill: Any) -> None:
-    """Let ``fill(temporary path)`` write a file, then put it in place in one step; nothing is left on failure."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+def jsonable(value: Any) -> Any:
+    """Plain data for a manifest: numbers that are not finite become ``null``, arrays and tuples lists.
+
+    >>> jsonable({"best": -math.inf, "sizes": (1, 2)})
+    {'best': None, 'sizes': [1, 2]}
+    """
+    if hasattr(value, "tolist"):  # NumPy's and torch's numbers and arrays
+        value = value.tolist()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(k): jsonable(v) for k, v in value.items()}
+    return [jsonable(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def _header(name: str) -> zipfile.ZipInfo:
+    """A member's header without date or origin: same content, same bytes, on every system."""
+    header = zipfile.ZipInfo(name)
+    header.create_system = 3
+    header.external_attr = 0o644 << 16
+    return header
+
+
+def replace(path: Path, fill: Callable[[Path], None]) -> None:
+    """Let ``fill(temporary path)`` write a file, then put it in place in one step; nothing is left on failure.
+
+    The temporary path lies beside the target and ends in the same suffix.
+    """
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
     try:
         fill(temporary)
         with open(temporary, "rb+") as handle:
@@ -78,6 +108,8 @@ def replace(path: Path, fill: Any) -> None:
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Read what :func:`write` wrote: ``(manifest, tensors)``.
 
+    Nothing in the file is believed before it is checked: not a name, not a size, not a number.
+
     Raises:
         FileNotFoundError: there is no such file.
         ModelFileError: it is not a whole, undamaged file of a format this version knows. One line says which.
@@ -86,25 +118,25 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor
     from safetensors.torch import load
 
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"there is no file {path}")
+    if not path.is_file():
+        raise ModelFileError(f"{path} is a folder, not a vaery file")
     try:
         members = _members(path)
-        manifest = json.loads(members["manifest.json"])
-        if not isinstance(manifest, dict):
-            raise ModelFileError(f"{path}: the manifest is not an object")
-        if manifest.get("format") != FORMAT:
-            raise ModelFileError(f"{path}: format {manifest.get('format')!r} is not one this version reads ({FORMAT}); update vaery")
-        for name in MEMBERS[1:]:
-            if hashlib.sha256(members[name]).hexdigest() != manifest.get("digests", {}).get(name):
-                raise ModelFileError(f"{path}: {name} is not what the manifest says was written; the file is damaged")
+        manifest = _checked(members)
         return manifest, load(members["weights.safetensors"])
-    except (zipfile.BadZipFile, SafetensorError, UnicodeDecodeError, json.JSONDecodeError, EOFError, OSError) as error:
-        raise ModelFileError(f"{path}: not a whole vaery file ({error})") from error
-    except (RecursionError, NotImplementedError, KeyError, ValueError, OverflowError) as error:
-        if isinstance(error, ModelFileError):
-            raise
-        raise ModelFileError(f"{path}: not a whole vaery file ({error})") from error
+    except PermissionError:
+        raise
+    except _Refused as error:
+        raise ModelFileError(f"{path}: {error}") from None
+    except (zipfile.BadZipFile, SafetensorError, OSError, EOFError, ValueError, KeyError, RuntimeError) as error:
+        # RuntimeError: an encrypted member, an unknown compression, or JSON nested too deeply to read
+        raise ModelFileError(f"{path}: not a whole vaery file ({_line(error)})") from error
+
+
+class _Refused(Exception):
+    """What is wrong with a file, without its name."""
 
 
 def _members(path: Path) -> dict[str, bytes]:
@@ -114,8 +146,35 @@ def _members(path: Path) -> dict[str, bytes]:
         found = archive.infolist()
         names = [info.filename for info in found]
         if sorted(names) != sorted(MEMBERS):
-            raise ModelFileError(f"{path}: not a vaery file: it holds {', '.join(names[:5]) or 'nothing'}")
+            raise _Refused(f"not a vaery file: it holds {_line(', '.join(names[:5])) or 'nothing'}")
         for info in found:
-            if info.compress_type != zipfile.ZIP_STORED or info.file_size > min(size, LARGEST[info.filename]):
-                raise ModelFileError(f"{path}: {info.filename} is compressed or too large; vaery did not write this")
+            stored = info.compress_type == zipfile.ZIP_STORED and info.compress_size == info.file_size
+            if not stored or info.file_size > min(size, LARGEST[info.filename]):
+                raise _Refused(f"{info.filename} is compressed or too large; vaery did not write this")
         return {info.filename: archive.read(info) for info in found}
+
+
+def _checked(members: Mapping[str, bytes]) -> dict[str, Any]:
+    """The manifest, once it is known to speak of these very members."""
+    manifest = json.loads(members["manifest.json"], parse_constant=_no_constant)
+    if not isinstance(manifest, dict):
+        raise _Refused("the manifest is not an object")
+    if manifest.get("format") != FORMAT:
+        raise _Refused(
+            f"format {_line(repr(manifest.get('format')))} is not one this version reads ({FORMAT}); update vaery"
+        )
+    digests = manifest.get("digests")
+    for name in MEMBERS[1:]:
+        if not isinstance(digests, dict) or hashlib.sha256(members[name]).hexdigest() != digests.get(name):
+            raise _Refused(f"{name} is not what the manifest says was written; the file is damaged")
+    return manifest
+
+
+def _no_constant(name: str) -> Any:
+    raise _Refused(f"the manifest holds {name}, which is not a number")
+
+
+def _line(error: object, most: int = 200) -> str:
+    """Words from a file or about it, in one line that a terminal can show."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in str(error)).split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
