@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,7 @@ class State:
     best: float = -math.inf
     best_step: int = 0
     trouble: list[str] = field(default_factory=list)
+    left_out: list[int] = field(default_factory=list)  # rows that are not finite at finite weights
     history: list[dict[str, float]] = field(default_factory=list)
     done: bool = False
 
@@ -199,12 +200,18 @@ class Trainer:
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     def _batch(self) -> Evidence:
+        return self.train[self._rows()]
+
+    def _rows(self) -> Tensor:
+        """The next slice of the permutation; a new permutation where the old one ends."""
         size = min(self.plan.batch, self.train.rows)
         if self.state.position + size > self.train.rows:
             self.order, self.state.position = self.rng.permutation(self.train.rows), 0
         rows = self.order[self.state.position : self.state.position + size]
         self.state.position += size
-        return self.train[rows]
+        if self.state.left_out:
+            rows = rows[~torch.isin(rows.cpu(), torch.tensor(self.state.left_out)).to(rows.device)]
+        return rows
 
     def _set_rate(self) -> None:
         share = self.progress
@@ -260,7 +267,8 @@ class Trainer:
         }  # fmt: skip
 
     def _roll_back(self) -> None:
-        """Back to the last finite weights at half the rate, having found and named what broke."""
+        """Back to the last finite weights. Rows that are not finite even there are named and left out from now on;
+        where there are none, the step was too long, and the rate is halved."""
         good, failed = self._good, self.state.step
         self._copy(good["parameters"], self.parameters)
         self._copy(good["averaged"], self.averaged)
@@ -268,26 +276,39 @@ class Trainer:
             self._copy(good["optimizer"].get(name, [torch.zeros_like(t) for t in tensors]), tensors)
         self.rng.restore(good["rng"])
         self.state.step, self.state.position, self.order = good["step"], good["position"], good["order"]
-        self.state.rate /= 2
-        self.state.trouble.append(f"{self._culprit(failed)}; rolled back to step {good['step']}, learning rate halved")
-        self.rng = self.rng.spawn()  # other draws than the ones that failed
-        if self.state.rate < 0.5**HALVINGS:
+        bad, what = self._culprits(failed - self.state.step)
+        self.state.left_out += bad
+        if not bad:
+            self.state.rate /= 2
+            what = "learning rate halved"
+        self.state.trouble.append(f"a step before {failed} was not finite; rolled back to step {self.state.step}; {what}")
+        self.rng.restore(Random(self.rng.seed()).state())  # other draws than the ones that failed
+        if self.state.rate < 0.5**HALVINGS or len(self.state.left_out) > self.train.rows // 2:
             raise DataError(f"training does not stay finite: {self.state.trouble[-1]}")
 
     @torch.no_grad()
-    def _culprit(self, failed: int) -> str:
-        """Which field (and cell) is not finite at the weights that still were."""
-        where = f"a step before {failed} was not finite"
-        for _ in range(max(1, failed - self.state.step)):
-            batch = self._batch().to(self.device)
+    def _culprits(self, steps: int) -> tuple[list[int], str]:
+        """Rows of the last batches that are not finite at weights that still were, and where the trouble sits."""
+        found: list[int] = []
+        what = ""
+        for _ in range(steps):
+            rows = self._rows()
+            batch = self.train[rows].to(self.device)
             trace = self.joint.infer(batch, rng=self.rng, estimate=True)
-            for site in trace.sites.values():
-                bad = (~site.log_p.isfinite()).flatten(2) if site.log_p.dim() > 2 else ~site.log_p.isfinite()[..., None]
-                if bool(bad.any()):
-                    cell = int(bad.flatten(0, 1).any(0).nonzero()[0, 0])
-                    names = self.joint.fields[site.name].cell_names if site.name in self.joint.fields else None
-                    return f"{where}: {site.name}{f', column {names[cell]!r}' if names else ''}"
-        return where
+            bad = (~trace.log_weight.isfinite()).any(0).nonzero()[:, 0].tolist()
+            found += [int(rows[i]) for i in bad if int(rows[i]) not in found]
+            if bad and not what:
+                what = self._largest(batch, bad[0])
+        return found, f"{len(found)} row(s) left out, the first for {what}" if found else ""
+
+    def _largest(self, batch: Evidence, row: int) -> str:
+        """The cell of a row that is furthest from zero, in words."""
+        values = {name: value[row].float().abs().nan_to_num(nan=torch.inf) for name, value in batch.values.items()}
+        name = max(values, key=lambda n: float(values[n].max()))
+        names, shape = self.joint.fields[name].cell_names, values[name].shape
+        cell = int(values[name].argmax()) // max(1, values[name].numel() // max(1, len(names or ())))
+        where = f"column {names[cell]!r} of {name}" if names else f"{name} {tuple(shape)}"
+        return f"{where}, whose packed value is {float(values[name].max()):.3g}"
 
     # ------------------------------------------------------------------ checkpoints
 
@@ -304,7 +325,7 @@ class Trainer:
         tensors = {f"{name}.{i}": t for name, group in groups.items() for i, t in enumerate(group)}
         tensors |= {"rng": self.rng.state(), "order": self.order, "snapshot_rng": self._good["rng"]}
         manifest = {"checkpoint": {**asdict(self.state), "plan": asdict(self.plan), "evaluation_seed": self.evaluation_seed}}
-        storage.write(self.checkpoint, _no_infinities(manifest), tensors)
+        storage.write(self.checkpoint, storage.jsonable(manifest), tensors)
 
     def resume(self) -> bool:
         """Go on from the checkpoint, if there is one: the very weights, draws and schedule of the uninterrupted run."""
@@ -312,10 +333,15 @@ class Trainer:
             return False
         manifest, tensors = storage.read(self.checkpoint)
         saved: dict[str, Any] = manifest.get("checkpoint") or {}
-        if {k: v for k, v in saved.get("plan", {}).items() if k != "seconds"} != {k: v for k, v in asdict(self.plan).items() if k != "seconds"}:  # fmt: skip
-            raise ModelFileError(f"{self.checkpoint} was written by a fit with other settings; use an empty folder or the same settings")  # fmt: skip
+        if self.plan.seconds is not None:  # how many steps fit into the time was measured then
+            self.plan = replace(self.plan, steps=saved["plan"]["steps"])
+        ours, theirs = storage.jsonable(asdict(self.plan)), saved.get("plan", {})
+        if differ := [k for k in ours if k != "seconds" and ours[k] != theirs.get(k)]:
+            told = ", ".join(f"{k}={theirs.get(k)}" for k in differ)
+            raise ModelFileError(f"{self.checkpoint} was written by a fit with other settings ({told}); use these or an empty folder")
         if len(tensors["order"]) != self.train.rows:
-            raise ModelFileError(f"{self.checkpoint} was written by a fit on {len(tensors['order'])} rows, these are {self.train.rows}")  # fmt: skip
+            count = len(tensors["order"])
+            raise ModelFileError(f"{self.checkpoint} was written by a fit on {count} rows, these are {self.train.rows}")
         for p in self.parameters:  # a zero step makes the optimiser lay out its state
             p.grad = torch.zeros_like(p)
         self.optimizer.step()
@@ -367,14 +393,3 @@ def choose_threads(step: Callable[[], Any], most: int, tries: int = 4) -> int:
         if took < 0.9 * fastest:
             best, fastest = threads, took
     return best
-
-
-def _no_infinities(data: Mapping[str, Any]) -> dict[str, Any]:
-    def clean(value: Any) -> Any:
-        if isinstance(value, float) and not math.isfinite(value):
-            return None
-        if isinstance(value, Mapping):
-            return {k: clean(v) for k, v in value.items()}
-        return [clean(v) for v in value] if isinstance(value, list | tuple) else value
-
-    return clean(data)

@@ -1,0 +1,246 @@
+"""fit: look at the data, put a model together, train it, refine its prior, calibrate it on held-out rows."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from vaery.build import Choices, build
+from vaery.core.errors import ChoiceError, DataError
+from vaery.core.evidence import Evidence
+from vaery.core.field import Field
+from vaery.core.members import member
+from vaery.core.objective import Objective
+from vaery.core.random import Random
+from vaery.jobs.score import score
+from vaery.joint import Joint
+from vaery.refine import refine
+from vaery.schema import Schema
+from vaery.train import Plan, Trainer, choose_threads
+
+if TYPE_CHECKING:
+    from vaery.model import VAE
+
+HELD_OUT = 0.1  # the share of rows that decides when to stop and calibrates scores
+MOST_HELD_OUT = 5000
+
+
+def fit(
+    model: VAE,
+    raw: Any,
+    *,
+    budget: str | float | None = None,
+    epochs: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    verbose: bool | None = None,
+) -> None:
+    """Fit ``model`` to ``raw``; see :meth:`vaery.VAE.fit`."""
+    from vaery.progress import watcher
+
+    schema, raw = Schema.describe(raw, likelihood=model.likelihood, columns=model.columns, net=model.net)
+    rows = schema.pack(raw)
+    rng = Random(model.random_state if model.random_state is not None else int.from_bytes(os.urandom(4), "big"))
+    train, held_out = split(rows, rng)
+    choices = settle(model, schema.fields, train.rows)
+    joint = build(schema.fields, choices, seed=rng.seed()).to(pick_device(model.device))
+    start_from_data(joint, train, rng)
+    objective = pick_objective(model.objective)
+    plan, most = make_plan(model, schema.fields, train.rows, budget, epochs), torch.get_num_threads()
+    folder = prepare(checkpoint, resume)
+    try:
+        threads = pick_threads(model, joint, train, objective, plan, fixed=folder is not None)
+        torch.set_num_threads(threads)
+        if plan.seconds is not None:
+            plan = within(plan, joint, train, objective)
+        with watcher(verbose) as watch:
+            trainer = Trainer(joint, train, held_out, objective, plan, rng=rng.spawn(joint.device), checkpoint=folder, watch=watch)
+            if resume:
+                trainer.resume()
+            state = trainer.fit()
+    finally:
+        torch.set_num_threads(most)
+    if model.refine and choices.prior["name"] == "normal" and objective_name(objective) != "point":
+        choices = refined(joint, choices, train, held_out, rng)
+    model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, joint, choices
+    model.history_, model.trouble_, model.plan_ = state.history, state.trouble, asdict(plan)
+    model.calibration_ = calibrate(joint, held_out, rows.rows)
+
+
+def split(rows: Evidence, rng: Random) -> tuple[Evidence, Evidence]:
+    """Rows to train on and rows held out. Under twenty rows, all are both: there is nothing to spare."""
+    if rows.rows == 0:
+        raise DataError("there are no rows to fit; at least one row was expected")
+    if rows.rows < 20:
+        return rows, rows
+    count = min(MOST_HELD_OUT, max(10, int(HELD_OUT * rows.rows)))
+    order = rng.permutation(rows.rows)
+    return rows[order[count:]], rows[order[:count]]
+
+
+def settle(model: VAE, fields: tuple[Field, ...], rows: int) -> Choices:
+    """Every ``"auto"`` that shapes the model, decided by the kinds of its fields."""
+    advice = {f.name: member("kinds", f.kind).suggest(f, rows) for f in fields}
+    pick = lambda asked, found: found if asked == "auto" else asked  # noqa: E731
+    latent = pick(model.latent, max(a["latent"] for a in advice.values()))
+    names = model.first if not isinstance(model.first, str) else (model.first,)
+    return Choices(
+        latent=(latent,) if isinstance(latent, int) else tuple(latent),
+        prior=spec(model.prior),
+        posterior=spec(model.posterior),
+        first=tuple(names),
+        width=pick(model.width, max(a["width"] for a in advice.values())),
+        depth={name: pick(model.depth, a["depth"]) for name, a in advice.items()},
+        dropout={name: pick(model.dropout, a["dropout"]) for name, a in advice.items()},
+    )
+
+
+def make_plan(
+    model: VAE, fields: tuple[Field, ...], rows: int, budget: str | float | None, epochs: int | None
+) -> Plan:
+    """How to train: the plan's own defaults, then the kinds' advice, then what was asked."""
+    advice: dict[str, Any] = {}
+    for f in fields:
+        for key, value in member("kinds", f.kind).suggest(f, rows).get("plan", {}).items():
+            advice[key] = max(advice.get(key, value), value) if key == "steps" else value
+    plan = replace(Plan(), **advice)
+    asked = {"steps": model.steps, "batch": model.batch, "learning_rate": model.learning_rate}
+    plan = replace(plan, **{k: v for k, v in asked.items() if v != "auto"})
+    if model.precision != "auto":
+        plan = replace(plan, precision=model.precision)
+    if plan.precision == "bfloat16" and not has_bfloat16(model.device):
+        plan = replace(plan, precision="float32")
+    if epochs is not None:
+        if epochs < 1:
+            raise ChoiceError(f"epochs must be at least 1, not {epochs}")
+        a_pass = max(1, rows // min(plan.batch, rows))
+        plan = replace(plan, steps=epochs * a_pass, patience=math.inf, evaluations=min(epochs, plan.evaluations))
+    return plan if budget is None else replace(plan, seconds=seconds(budget))
+
+
+def seconds(budget: str | float) -> float:
+    """``"90s"``, ``"5m"``, ``"2h"`` or a number of seconds.
+
+    >>> seconds("1.5m")
+    90.0
+    """
+    found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(s|sec|m|min|h)?\s*", str(budget))
+    if not found or float(found[1]) <= 0:
+        raise ChoiceError(f"budget={budget!r} is not a time; write for instance '90s', '5m', '2h' or a number of seconds")
+    return float(found[1]) * {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}[found[2] or "s"]
+
+
+def within(plan: Plan, joint: Joint, train: Evidence, objective: Objective) -> Plan:
+    """A plan of as many steps as the time allows, measured on this machine."""
+    assert plan.seconds is not None
+    trial = _trial(joint, train, objective, plan)
+    trial()
+    start, tries = time.perf_counter(), 8
+    for _ in range(tries):
+        trial()
+    a_step = (time.perf_counter() - start) / tries
+    return replace(plan, steps=max(20, int(0.93 * plan.seconds / a_step)))
+
+
+def pick_threads(
+    model: VAE, joint: Joint, train: Evidence, objective: Objective, plan: Plan, *, fixed: bool
+) -> int:
+    """As asked, or measured. A fit that may be resumed does not measure: it must take the same count again."""
+    most = torch.get_num_threads()
+    if model.threads != "auto":
+        return int(model.threads)
+    if fixed or most == 1 or plan.steps < 200 or joint.device.type != "cpu":
+        return 1 if fixed else most
+    return choose_threads(_trial(joint, train, objective, plan), most)
+
+
+def _trial(joint: Joint, train: Evidence, objective: Objective, plan: Plan) -> Callable[[], Any]:
+    """A training step that leaves no trace: on a copy of the model, with draws of its own."""
+    import copy
+
+    trainer = Trainer(copy.deepcopy(joint), train, train[slice(0, 1)], objective, plan, rng=Random(0, joint.device))
+    return lambda: float(trainer.step(trainer._batch()))
+
+
+def start_from_data(joint: Joint, train: Evidence, rng: Random) -> None:
+    """Let members that want it (a VampPrior's pseudo-inputs) start from encoded rows."""
+    some = train[rng.permutation(train.rows)[:1000]].to(joint.device)
+    for stop in joint.stops:
+        if hasattr(stop.prior, "start_from"):
+            with torch.no_grad():
+                stop.prior.start_from(joint.encode(some))
+
+
+def refined(joint: Joint, choices: Choices, train: Evidence, held_out: Evidence, rng: Random) -> Choices:
+    """The prior fitted anew on encoded rows, if held-out rows gain."""
+    if train.rows < 200:
+        return choices
+    gain = refine(joint, train, held_out, rng=rng.spawn(joint.device))
+    if gain == 0.0:
+        return choices
+    top: Any = next(stop for stop in joint.stops if stop.latent)
+    return replace(choices, prior={"name": "mixture", "components": top.prior.components})
+
+
+def calibrate(joint: Joint, held_out: Evidence, rows: int) -> dict[str, Any]:
+    """Scores of held-out rows, sorted: what p-values are read from."""
+    scores = score(joint, held_out.to(joint.device), rng=Random(0, joint.device, share_rows=True))
+    return {"score": sorted(round(float(s), 6) for s in scores), "rows": rows}
+
+
+def prepare(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | None:
+    """The checkpoint folder, made if need be, and emptied of an old checkpoint unless this is a resume."""
+    if checkpoint is None:
+        if resume:
+            raise ChoiceError("resume=True needs checkpoint=, the folder to go on from")
+        return None
+    folder = Path(checkpoint)
+    folder.mkdir(parents=True, exist_ok=True)
+    if not resume:
+        (folder / "checkpoint.vaery").unlink(missing_ok=True)
+    return folder
+
+
+def pick_objective(asked: str | Mapping[str, Any] | Objective) -> Objective:
+    """The objective asked for; ``"auto"`` trains on random subsets of each row."""
+    if isinstance(asked, Objective):
+        return asked
+    named = spec("masked" if asked == "auto" else asked)
+    return member("objectives", named["name"])(**{k: v for k, v in named.items() if k != "name"})
+
+
+def objective_name(objective: Objective) -> str:
+    return type(objective).__name__.lower()
+
+
+def spec(asked: str | Mapping[str, Any]) -> dict[str, Any]:
+    """``"name"`` or ``{"name": …, option: …}`` as the latter."""
+    if isinstance(asked, str):
+        return {"name": asked}
+    if is_dataclass(asked) and not isinstance(asked, type):
+        return {"name": type(asked).__name__.lower(), **asdict(asked)}
+    if not isinstance(asked, Mapping) or "name" not in asked:
+        raise ChoiceError(f"{asked!r} names no member; write 'mixture' or {{'name': 'mixture', 'components': 50}}")
+    return dict(asked)
+
+
+def pick_device(asked: str) -> torch.device:
+    """``"auto"``: a GPU if there is one."""
+    if asked != "auto":
+        return torch.device(asked)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether matrix products in bfloat16 are fast here: on a GPU, or on a CPU with instructions for them."""
+    if pick_device(device).type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())

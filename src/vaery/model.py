@@ -1,0 +1,388 @@
+"""The estimator: raw data in, raw data out, one fitted joint in between. Jobs appear as its methods."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from torch import Tensor
+
+from vaery import __version__, storage
+from vaery.build import Choices, build
+from vaery.core.errors import DataError, ModelFileError, NotFitted, QueryError
+from vaery.core.evidence import Evidence
+from vaery.core.field import Field
+from vaery.core.job import Points
+from vaery.core.members import member, members
+from vaery.core.objective import Objective
+from vaery.core.random import Random
+from vaery.joint import Joint
+from vaery.schema import Schema, kind_of, read
+
+__all__ = ["VAE", "describe", "load", "read"]
+
+
+class VAE(TransformerMixin, BaseEstimator):
+    """One model of your data that answers every question.
+
+    Args:
+        latent: size of the latent, or one size for each level (top first); ``"auto"``: by the data.
+        prior: a member of ``priors``, by name or as ``{"name": …, option: …}``.
+        posterior: a member of ``posteriors``, likewise.
+        objective: a member of ``objectives``, likewise, or an :class:`~vaery.core.objective.Objective`; ``"auto"``:
+            the ELBO of random subsets of each row, so that the model answers any conditional question.
+        likelihood: a member of ``likelihoods``: for all fields, or by field or column name.
+        columns: column name → sort (``"numeric"``, ``"integer"``, ``"categorical"``, ``"ordinal"``, ``"boolean"``,
+            ``"datetime"``) or the list of its levels in order, where what is found by looking is not what you mean.
+        first: fields visited before the latent (a label that everything hangs on), with a posterior of their own.
+        net: kind of network for images: ``"auto"``, ``"mlp"`` or ``"conv"``.
+        width, depth, dropout: of the networks; ``"auto"``: by the data.
+        refine: fit the prior anew to encoded rows after training, where held-out rows gain from it.
+        steps: planned steps of the optimiser; ``"auto"``: by the data. Training stops earlier when the held-out bound
+            stops rising.
+        batch, learning_rate: of the optimiser; ``"auto"``: by the data.
+        random_state: a seed. The same seed gives the same bits on the same machine and thread count.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` …
+        threads: ``"auto"`` measures one against all; or a number.
+        precision: ``"float32"``, ``"bfloat16"`` (matrix products only), or ``"auto"``.
+
+    Attributes:
+        fields_: the observed fields, as described from the data.
+        joint_: the fitted joint density.
+        history_: a table of the fit: step, seconds, held-out bound (nats a row) and its parts.
+        calibration_: what was learned on held-out rows.
+        choices_: the shape of the model, every ``"auto"`` settled.
+        trouble_: what went wrong and was survived while training, in sentences.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).normal(size=(200, 3))
+    >>> model = VAE(random_state=0).fit(x, epochs=2)
+    >>> model.generate(5).shape, model.transform(x).shape[0]
+    ((5, 3), 200)
+    """
+
+    def __init__(
+        self,
+        latent: int | Sequence[int] | str = "auto",
+        prior: str | Mapping[str, Any] = "normal",
+        posterior: str | Mapping[str, Any] = "gaussian",
+        objective: str | Mapping[str, Any] | Objective = "auto",
+        likelihood: str | Mapping[str, str] | None = None,
+        columns: Mapping[str, Any] | None = None,
+        first: Sequence[str] = (),
+        net: str = "auto",
+        width: int | str = "auto",
+        depth: int | str = "auto",
+        dropout: float | str = "auto",
+        refine: bool = True,
+        steps: int | str = "auto",
+        batch: int | str = "auto",
+        learning_rate: float | str = "auto",
+        random_state: int | None = 0,
+        device: str = "auto",
+        threads: int | str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        self.latent = latent
+        self.prior = prior
+        self.posterior = posterior
+        self.objective = objective
+        self.likelihood = likelihood
+        self.columns = columns
+        self.first = first
+        self.net = net
+        self.width = width
+        self.depth = depth
+        self.dropout = dropout
+        self.refine = refine
+        self.steps = steps
+        self.batch = batch
+        self.learning_rate = learning_rate
+        self.random_state = random_state
+        self.device = device
+        self.threads = threads
+        self.precision = precision
+
+    # ------------------------------------------------------------------ fit
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        budget: str | float | None = None,
+        epochs: int | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        verbose: bool | None = None,
+    ) -> VAE:
+        """Fit the model to data.
+
+        Args:
+            X: a frame, an array, a path or folder, or a dict of named fields. Nulls are data.
+            y: ignored; it is here for scikit-learn. A target is a column (or field) like any other.
+            budget: how long to train: ``"90s"``, ``"5m"``, ``"2h"`` or seconds. ``None``: until the held-out bound
+                stops rising.
+            epochs: train exactly this many passes through the rows instead.
+            checkpoint: a folder to keep checkpoints in.
+            resume: go on from the checkpoint there, if there is one.
+            verbose: show progress; ``None``: if it takes longer than two seconds.
+
+        Raises:
+            DataError: the data is at fault; the message names the row, column or file.
+        """
+        from vaery.fit import fit
+
+        fit(self, X, budget=budget, epochs=epochs, checkpoint=checkpoint, resume=resume, verbose=verbose)
+        self.set_feature_names()
+        return self
+
+    def set_feature_names(self) -> None:
+        """The attributes scikit-learn looks for, from the fields."""
+        if not self.schema_.wrapped and self.fields_[0].cell_names is not None:
+            names = list(self.fields_[0].cell_names)
+            self.n_features_in_ = len(names)
+            if getattr(self.fields_[0], "container", "numpy") != "numpy":
+                self.feature_names_in_ = np.asarray(names, dtype=object)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the columns of :meth:`transform`."""
+        self._check_fitted()
+        return np.asarray([f"z{i}" for i in range(sum(self.choices_.latent))], dtype=object)
+
+    # ------------------------------------------------------------------ jobs
+
+    def run(
+        self, job: str, *raw: Any, given: Mapping[str, Any] | None = None, seed: int | None = None, **options: Any
+    ) -> Any:
+        """Any job by name, as its method does it.
+
+        Args:
+            job: a member of ``jobs``.
+            raw: the rows it takes (none, one or two sets).
+            given: conditions, for jobs that take them: field or column → value, ``between(...)`` or ``one_of(...)``.
+            seed: the same seed gives the same answer. ``None``: jobs about rows always answer the same; jobs that draw
+                answer anew each time.
+            options: of the job; its docstring tells them.
+        """
+        self._check_fitted()
+        function = member("jobs", job)
+        spec = function.job
+        wanted = inspect.signature(function).parameters
+        filled = {"calibration": self.calibration_, "history": self.history_}
+        options |= {name: value for name, value in filled.items() if name in wanted}
+        rng = Random(self._seed(seed, draws=spec.gives == "records"), self.joint_.device, share_rows=spec.gives != "records")
+        if spec.takes == "given":
+            if raw:
+                raise QueryError(f"{job}() takes no rows but conditions: write {job}(given={{'column': value}})")
+            evidence, exact = self.schema_.given(given or {})
+            result = function(self.joint_, evidence.to(self.joint_.device), rng=rng, **options)
+            return self._raw(result, None, False, exact)
+        if given is not None:
+            raise QueryError(f"{job}() takes rows and no given=; leave cells of the rows empty instead")
+        expected = {"rows": 1, "two rows": 2, "nothing": 0}[spec.takes]
+        if len(raw) != expected:
+            raise QueryError(f"{job}() takes {expected} set(s) of rows, {len(raw)} came")
+        read_rows = [read(r) for r in raw]
+        evidence = [self.schema_.pack(r).to(self.joint_.device) for r in read_rows]
+        arguments = [] if not evidence else [evidence[0] if len(evidence) == 1 else tuple(evidence)]
+        result = function(self.joint_, *arguments, rng=rng, **options)
+        like = read_rows[0] if read_rows else None
+        return self._raw(result, like, spec.keep, None) if spec.gives != "frame" else _frame(result, like)
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Rows → ``[rows, latent]``, the posterior mean: always the same for a row, whatever batch it comes in."""
+        return self.run("embed", X)
+
+    def score_samples(self, X: Any) -> np.ndarray:
+        """``[rows]`` log p(x) in nats and in the data's own units, by importance weighting; higher is more normal."""
+        return self.run("score", X)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """The mean of :meth:`score_samples`: one number, nats a row, higher is better."""
+        return float(np.mean(self.score_samples(X)))
+
+    def predict(self, X: Any, target: str | None = None, **options: Any) -> np.ndarray:
+        """A column or field from whatever else is known; without ``target``, +1 for ordinary rows and -1 for outliers.
+
+        Args:
+            X: rows; what they hold of the target itself is not looked at.
+            target: a column or field.
+            options: of the job ``predict``.
+
+        Returns:
+            One entry a row, in the target's own type.
+        """
+        if target is None:
+            return np.where(np.asarray(self.detect(X, reasons=0)["outlier"], dtype=bool), -1, 1)
+        return self.run("predict", X, target=target, **options)
+
+    def held_out_bound(self) -> float:
+        """The best held-out bound of the fit, nats a row (of packed values)."""
+        self._check_fitted()
+        return max((row["bound"] for row in self.history_), default=float("nan"))
+
+    # ------------------------------------------------------------------ files
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write one ``.vaery`` file: everything every job needs. No pickle.
+
+        Raises:
+            FileExistsError: it is there already and ``overwrite`` is false.
+        """
+        from vaery.file import save
+
+        if not overwrite and Path(path).exists():
+            raise FileExistsError(f"{path} is there already; choose another name or overwrite=True")
+        self._check_fitted()
+        save(self, path)
+
+    def write(self, raw: Any, path: str | os.PathLike[str]) -> None:
+        """Write raw records, as jobs return them, to a file or folder, by the kinds of their fields."""
+        if not self.schema_.wrapped:
+            member("kinds", self.fields_[0].kind).write(raw, path)
+            return
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        for field in self.fields_:
+            if field.name in raw:
+                suffix = {"table": ".csv"}.get(field.kind, "")
+                member("kinds", field.kind).write(raw[field.name], folder / f"{field.name}{suffix}")
+
+    def info(self) -> dict[str, Any]:
+        """What is in the model, as plain data."""
+        from vaery.file import info
+
+        self._check_fitted()
+        return info(self)
+
+    # ------------------------------------------------------------------ inside
+
+    def _raw(self, result: Any, like: Any, keep: bool, exact: Any) -> Any:
+        """A job's result in the user's own terms."""
+        if isinstance(result, Evidence):
+            return self._records(result, like, keep, exact)
+        if isinstance(result, Points):
+            return self.schema_.summarise(_cpu(result.values), result.weight.cpu(), result.how, like, keep)
+        if isinstance(result, Tensor):
+            return result.detach().cpu().numpy()
+        if isinstance(result, list):
+            return [self._raw(item, like, keep, exact) for item in result]
+        if isinstance(result, Mapping):
+            if "points" in result:
+                return self._column(result)
+            return {name: self._raw(item, like, keep, exact) for name, item in result.items()}
+        return result
+
+    def _records(self, evidence: Evidence, like: Any, keep: bool, exact: Any) -> Any:
+        values = _cpu(evidence.values)
+        if like is not None and self.schema_.pack(like).rows != evidence.rows:
+            like = None
+        raw = self.schema_.unpack(values, like=like, keep=keep, exact=exact)
+        effective = getattr(evidence, "effective_sample_size", None)
+        if effective is not None:
+            self.effective_sample_size_ = effective
+        return raw
+
+    def _column(self, result: Mapping[str, Any]) -> np.ndarray:
+        """One cell of summed-up points, as an array."""
+        points: Points = result["points"]
+        raw = self.schema_[result["field"]].summarise(_cpu(points.values)[result["field"]], points.weight.cpu(), points.how)
+        if hasattr(raw, "iloc"):
+            return raw.iloc[:, result["cell"]].to_numpy()
+        if hasattr(raw, "to_numpy") and not hasattr(raw, "column"):
+            return raw[:, result["cell"]].to_numpy()
+        if hasattr(raw, "column"):
+            return raw.column(result["cell"]).to_numpy(zero_copy_only=False)
+        raw = np.asarray(raw)
+        return raw if raw.ndim == 1 else raw[:, result["cell"]]
+
+    def _seed(self, seed: int | None, draws: bool) -> int:
+        if seed is not None:
+            return seed
+        if not draws:
+            return 0
+        self._asked = getattr(self, "_asked", 0) + 1
+        return (self.random_state or 0) * 1_000_003 + self._asked
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "joint_"):
+            raise NotFitted("this VAE is not fitted yet; call fit(data) first, or load('model.vaery')")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.target_tags.required = False
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "joint_")
+
+
+def _method(name: str) -> Callable[..., Any]:
+    """A job as a method of the estimator, with the job's own help."""
+    function = member("jobs", name)
+
+    @functools.wraps(function, assigned=("__name__", "__doc__"))
+    def method(self: VAE, *raw: Any, **options: Any) -> Any:
+        if name == "generate" and raw and isinstance(raw[0], int | np.integer):
+            options["n"], raw = int(raw[0]), raw[1:]
+        return self.run(name, *raw, **options)
+
+    inner = [p for p in list(inspect.signature(function).parameters.values())[1:] if p.name not in ("rng", "calibration", "history")]
+    method.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD), *inner]
+    )
+    return method
+
+
+for _name in members("jobs"):
+    if not hasattr(VAE, _name):
+        setattr(VAE, _name, _method(_name))
+
+
+def describe(data: Any, **options: Any) -> list[Field]:
+    """What would be modelled: the fields of some data, found by looking, to check before a fit.
+
+    Args:
+        data: as for :meth:`VAE.fit`.
+        options: ``likelihood``, ``columns``, ``net`` of :class:`VAE`.
+    """
+    return list(Schema.describe(data, **options)[0].fields)
+
+
+def load(path: str | os.PathLike[str], device: str = "auto") -> VAE:
+    """Read a model that :meth:`VAE.save` wrote. A file from a GPU opens without one.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ModelFileError: it is not a whole vaery model; one line says why.
+    """
+    from vaery.file import load
+
+    return load(path, device)
+
+
+def _cpu(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu() for name, value in values.items()}
+
+
+def _frame(columns: Mapping[str, Any], like: Any) -> Any:
+    """Named columns as the type of frame that came in; pandas for arrays."""
+    plain = {k: v.detach().cpu().numpy() if isinstance(v, Tensor) else v for k, v in columns.items()}
+    if type(like).__module__.startswith("polars"):
+        import polars
+
+        return polars.DataFrame(plain)
+    import pandas
+
+    return pandas.DataFrame(plain, index=like.index if isinstance(like, pandas.DataFrame) else None)

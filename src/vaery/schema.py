@@ -1,0 +1,200 @@
+"""Schemas: the fields of a data set, and the way between raw data and evidence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaery.core.errors import DataError, QueryError, choice
+from vaery.core.evidence import Evidence
+from vaery.core.field import Field
+from vaery.core.members import member, members
+from vaery.core.region import Region
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The fields of a data set.
+
+    Attributes:
+        fields: in the order of the data.
+        wrapped: data is a dict that names its fields; otherwise it is the one field's own raw data.
+    """
+
+    fields: tuple[Field, ...]
+    wrapped: bool
+
+    @classmethod
+    def describe(
+        cls,
+        raw: Any,
+        *,
+        likelihood: str | Mapping[str, str] | None = None,
+        columns: Mapping[str, Any] | None = None,
+        net: str = "auto",
+    ) -> tuple[Schema, Any]:
+        """Look at data: which fields it has, and what is in them. Returns the schema and the data as read."""
+        raw = read(raw)
+        wrapped = isinstance(raw, Mapping)
+        parts = dict(raw) if wrapped else {kind_of(raw): raw}
+        if not parts:
+            raise DataError("a dict of fields was expected, for instance {'image': array, 'label': array}; this one is empty")
+        by_name = dict(likelihood) if isinstance(likelihood, Mapping) else {}
+        fields = []
+        for name, part in parts.items():
+            options: dict[str, Any] = {}
+            kind = kind_of(part, name)
+            chosen = likelihood if isinstance(likelihood, str) else by_name.get(name)
+            if chosen is not None:
+                options["likelihood"] = chosen
+            if kind == "table":
+                options |= {"columns": columns or {}, "families": {k: v for k, v in by_name.items() if k not in parts}}
+            if kind == "image":
+                options["net"] = net
+            fields.append(member("kinds", kind).describe(part, name=name, **options))
+        return cls(tuple(fields), wrapped), raw
+
+    def pack(self, raw: Any) -> Evidence:
+        """Raw rows, any field or cell missing, as evidence."""
+        raw = read(raw)
+        values: dict[str, Tensor] = {}
+        known: dict[str, Tensor | None] = {}
+        for name, part in self._parts(raw).items():
+            values[name], known[name] = self[name].pack(part)
+        rows = {name: len(value) for name, value in values.items()}
+        if len(set(rows.values())) > 1:
+            raise DataError(f"every field must have the same number of rows; there are {rows}")
+        return Evidence(next(iter(rows.values()), 0), values, known)
+
+    def given(self, asked: Mapping[str, Any]) -> tuple[Evidence, dict[str, dict[str, Any]]]:
+        """What ``given=`` says, as one row of evidence, and the exact values by field and cell."""
+        per_field: dict[str, Any] = {}
+        exact: dict[str, dict[str, Any]] = {}
+        for name, value in asked.items():
+            field, cell = self.locate(name)
+            if cell is None:
+                per_field[field] = value
+                continue
+            per_field.setdefault(field, {})[cell] = value
+            if not hasattr(value, "low") and not hasattr(value, "values"):
+                exact.setdefault(field, {})[cell] = value
+        values: dict[str, Tensor] = {}
+        known: dict[str, Tensor | None] = {}
+        regions: dict[str, Region] = {}
+        for name, condition in per_field.items():
+            value, mask, region = self[name].given(condition)
+            if value is not None:
+                values[name], known[name] = value, mask
+            if region is not None:
+                regions[name] = region
+        return Evidence(1, values, known, regions), exact
+
+    def unpack(
+        self,
+        values: Mapping[str, Tensor],
+        like: Any = None,
+        keep: bool = False,
+        exact: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> Any:
+        """Complete rows as raw data, of the type that went in."""
+        parts = {} if like is None else self._parts(like)
+        raw = {
+            name: self[name].unpack(
+                value, like=parts.get(name), keep=keep and name in parts, given=(exact or {}).get(name)
+            )
+            for name, value in values.items()
+        }
+        return self._wrap(raw)
+
+    def summarise(self, values: Mapping[str, Tensor], weight: Tensor, how: str | float, like: Any, keep: bool) -> Any:
+        """Weighted draws as raw data: the mean, median, mode or a quantile of each cell."""
+        parts = {} if like is None else self._parts(like)
+        raw = {
+            name: self[name].summarise(value, weight, how, like=parts.get(name), keep=keep and name in parts)
+            for name, value in values.items()
+        }
+        return self._wrap(raw)
+
+    def locate(self, name: str) -> tuple[str, str | None]:
+        """``name`` of a field or of a cell → (field, cell). A field of one cell may be asked for by its own name."""
+        names = {field.name: field for field in self.fields}
+        if name in names:
+            cells = names[name].cell_names
+            return name, cells[0] if cells is not None and len(cells) == 1 else None
+        for field in self.fields:
+            if field.cell_names is not None and name in field.cell_names:
+                return field.name, name
+        there_is = [*names] if self.wrapped else []
+        there_is += [str(cell) for field in self.fields for cell in field.cell_names or ()]
+        raise choice("field or column", name, there_is)
+
+    def __getitem__(self, name: str) -> Field:
+        return next(field for field in self.fields if field.name == name)
+
+    def _parts(self, raw: Any) -> dict[str, Any]:
+        if not self.wrapped:
+            return {self.fields[0].name: raw}
+        if not isinstance(raw, Mapping):
+            names = ", ".join(repr(field.name) for field in self.fields)
+            raise QueryError(f"this model was fitted on a dict of fields ({names}); give a dict with any of these")
+        for name in raw:
+            if name not in {field.name for field in self.fields}:
+                raise choice("field", name, [field.name for field in self.fields])
+        return {field.name: raw[field.name] for field in self.fields if field.name in raw}
+
+    def _wrap(self, raw: dict[str, Any]) -> Any:
+        return raw if self.wrapped else raw[self.fields[0].name]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"wrapped": self.wrapped, "fields": [field.to_json() for field in self.fields]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Schema:
+        fields = tuple(_field_class(item["kind"]).from_json(item) for item in data["fields"])
+        return cls(fields, bool(data["wrapped"]))
+
+
+def _field_class(kind: str) -> type[Field]:
+    return getattr(member("kinds", kind), f"{kind.capitalize()}Field")
+
+
+def kind_of(raw: Any, name: str | None = None) -> str:
+    """Which kind of data this is, by looking.
+
+    Raises:
+        DataError: no kind knows it; the message says what is known.
+    """
+    for kind in members("kinds"):
+        if member("kinds", kind).looks_like(raw):
+            return kind
+    where = "" if name is None else f"field {name!r}: "
+    shape = f" of shape {raw.shape}" if hasattr(raw, "shape") else ""
+    if isinstance(raw, np.ndarray) and raw.ndim == 0:
+        raise DataError(f"{where}Expected 2D array, got scalar array instead")
+    raise DataError(
+        f"{where}{type(raw).__name__}{shape} is no kind of data known here ({', '.join(members('kinds'))}); "
+        "give a frame, a 2-D array, images [N, H, W] or [N, H, W, C], a path, or a dict of these"
+    )
+
+
+def read(raw: Any) -> Any:
+    """A path, folder or URI is read by the kind that knows it; anything else is returned as it is."""
+    if not isinstance(raw, str | os.PathLike):
+        return raw
+    for kind in members("kinds"):
+        if member("kinds", kind).looks_like(raw):
+            return member("kinds", kind).read(raw)
+    text = os.fspath(raw)
+    if "://" not in text and not os.path.exists(text):
+        raise FileNotFoundError(f"there is no file or folder {text}")
+    raise DataError(f"{text}: no kind of data known here ({', '.join(members('kinds'))}) reads this")
+
+
+def to_device(evidence: Evidence, device: torch.device) -> Evidence:
+    return evidence.to(device)

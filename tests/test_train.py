@@ -1,0 +1,202 @@
+"""The training loop: it learns, it survives, and a fit that was killed goes on as if it had not been."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from exact import evidence, linear_gaussian
+from torch import nn
+from vaery.core.errors import DataError, ModelFileError
+from vaery.core.random import Random, isolated
+from vaery.joint import Joint
+from vaery.nets.mlp import Residual
+from vaery.objectives.elbo import Elbo
+from vaery.objectives.masked import Masked
+from vaery.posteriors.gaussian import Gaussian
+from vaery.train import Plan, Trainer, evaluate
+
+MODEL = linear_gaussian(columns=4, latent=2)
+PLAN = Plan(steps=120, batch=32, evaluations=6, learning_rate=1e-2, patience=math.inf)
+
+
+class Blurred(nn.Module):
+    """A posterior with dropout in it, so that training draws from the global stream as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block, self.head = Residual(8, dropout=0.2), Gaussian(2, 0, 1, 8)
+
+    def forward(self, features, context):  # noqa: ANN001, ANN201
+        return self.head(replace(features, values=self.block(features.values)), context)
+
+
+def joint(seed: int = 0) -> Joint:
+    with isolated(seed):
+        model = MODEL.joint([Blurred()]).float()
+    for p in model.stops[-1].parameters():
+        nn.init.normal_(p, generator=torch.Generator().manual_seed(seed))
+    return model
+
+
+def rows(n: int, seed: int = 0):  # noqa: ANN201
+    return evidence(MODEL.sample(n, Random(seed)).float())
+
+
+def trainer(folder: Path | None = None, plan: Plan = PLAN, n: int = 200, **options: object) -> Trainer:
+    objective = options.pop("objective", Masked())
+    return Trainer(joint(), rows(n), rows(100, 1), objective, plan, rng=Random(7), checkpoint=folder, **options)  # type: ignore[arg-type]
+
+
+def weights(model: Joint) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def test_it_learns_the_density_the_data_came_from() -> None:
+    plan = replace(PLAN, steps=1500, batch=128)
+    t = trainer(plan=plan, n=2000, objective=Elbo(warmup=0.1))
+    t.fit()
+    exact = float(MODEL.log_prob(rows(100, 1).values["x"].double()).mean())
+    bound, _ = evaluate(t.joint, rows(100, 1), Elbo(), seed=0)
+    assert exact - 0.35 < bound <= exact + 0.05
+
+
+def test_the_same_seed_gives_the_same_bits() -> None:
+    torch.manual_seed(1)
+    first = trainer()
+    first.fit()
+    torch.manual_seed(2)  # the global stream has no say
+    second = trainer()
+    second.fit()
+    assert torch.equal(weights(first.joint), weights(second.joint))
+
+
+def test_the_global_stream_is_left_as_it_was() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(3)
+    torch.manual_seed(3)
+    trainer().fit()
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("stop_at", [20, 60, 100])
+def test_a_killed_fit_goes_on_to_the_very_same_weights(tmp_path: Path, stop_at: int) -> None:
+    whole = trainer(tmp_path / "whole")
+    (tmp_path / "whole").mkdir()
+    whole.fit()
+
+    class Killed(Exception):
+        pass
+
+    def kill(progress: object) -> None:
+        if cut.state.step > stop_at:
+            raise Killed
+
+    (tmp_path / "cut").mkdir()
+    cut = trainer(tmp_path / "cut", watch=kill)
+    cut._tell = lambda: kill(None)  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        cut.fit()
+    again = trainer(tmp_path / "cut")
+    assert again.resume()
+    assert 0 < again.state.step <= stop_at + 20
+    again.fit()
+    assert torch.equal(weights(whole.joint), weights(again.joint))
+    drop = lambda history: [{k: v for k, v in row.items() if k != "seconds"} for row in history]  # noqa: E731
+    assert drop(whole.state.history) == drop(again.state.history)
+
+
+def test_an_empty_folder_starts_afresh_and_other_settings_are_refused(tmp_path: Path) -> None:
+    assert not trainer(tmp_path).resume()
+    trainer(tmp_path).fit()
+    with pytest.raises(ModelFileError, match="other settings"):
+        trainer(tmp_path, plan=replace(PLAN, batch=16)).resume()
+    with pytest.raises(ModelFileError, match="200 rows"):
+        trainer(tmp_path, n=150).resume()
+
+
+def test_an_interrupt_leaves_a_usable_model() -> None:
+    t = trainer()
+    before = weights(t.joint)
+    calls = []
+
+    def interrupt(batch: object) -> None:
+        calls.append(batch)
+        if len(calls) > 30:
+            raise KeyboardInterrupt
+        return step(batch)  # type: ignore[arg-type, return-value]
+
+    step = t.step
+    t.step = interrupt  # type: ignore[method-assign, assignment]
+    state = t.fit()
+    assert "interrupted at step 30" in state.trouble[-1]
+    assert bool(weights(t.joint).isfinite().all())
+    assert not torch.equal(weights(t.joint), before)
+    assert not t.joint.training
+
+
+def test_a_non_finite_step_is_rolled_back_named_and_survived() -> None:
+    data = rows(200)
+    data.values["x"][17, 2] = 1e30  # its square is beyond single precision
+    t = Trainer(joint(), data, rows(100, 1), Elbo(), PLAN, rng=Random(7))
+    state = t.fit()
+    assert "1 row(s) left out" in state.trouble[0]
+    assert "x" in state.trouble[0]
+    assert "1e+30" in state.trouble[0]
+    assert state.left_out == [17]
+    assert state.step == PLAN.steps
+    assert bool(weights(t.joint).isfinite().all())
+
+
+def test_steps_that_are_too_long_halve_the_rate() -> None:
+    t = trainer(objective=Elbo())
+    real, calls = t.step, []
+
+    def step(batch):  # noqa: ANN001, ANN202
+        calls.append(1)
+        return real(batch) * (math.nan if len(calls) == 30 else 1.0)
+
+    t.step = step  # type: ignore[method-assign]
+    state = t.fit()
+    assert state.rate == 0.5
+    assert "halved" in state.trouble[0]
+
+
+def test_what_never_stays_finite_is_an_error_and_not_a_model() -> None:
+    data = rows(64)
+    data.values["x"][:] = math.inf
+    t = Trainer(joint(), data, rows(100, 1), Elbo(), PLAN, rng=Random(7))
+    with pytest.raises(DataError, match="does not stay finite"):
+        t.fit()
+
+
+def test_schedules_hang_on_the_share_of_the_plan() -> None:
+    seen: list[float] = []
+
+    class Watched(Elbo):
+        def __call__(self, trace, progress=1.0):  # noqa: ANN001, ANN204
+            seen.append(progress)
+            return super().__call__(trace, progress)
+
+    trainer(plan=replace(PLAN, steps=40), objective=Watched()).fit()
+    training = [p for p in seen if p < 1]
+    assert training == sorted(training)
+    assert training[0] == 0
+    assert training[-1] == pytest.approx(39 / 40)
+
+
+def test_a_time_budget_is_kept() -> None:
+    t = trainer(plan=replace(PLAN, steps=10**6, seconds=1.0, evaluations=10**5))
+    state = t.fit()
+    assert state.step < 10**6
+    assert 0.9 < state.history[-1]["seconds"] < 3.0
+
+
+def test_patience_ends_a_fit_whose_bound_no_longer_rises() -> None:
+    t = trainer(plan=replace(PLAN, steps=4000, evaluations=100, patience=0.05, learning_rate=0.3), n=20)
+    state = t.fit()
+    assert state.step < 4000
+    assert state.best == max(row["bound"] for row in state.history)
