@@ -1,0 +1,10 @@
+"""Tables: columns of numbers, categories, truths and dates, with gaps, as one block of cells."""
+
+from __future__ import annotations
+
+from vaery.kinds.table.field import TableField, describe
+from vaery.kinds.table.io import read, write
+from vaery.kinds.table.looks import looks_like
+from vaery.kinds.table.nets import carry, decoder, encoder, suggest
+
+__all__ = ["TableField", "carry", "decoder", "describe", "encoder", "looks_like", "read", "suggest", "write"]

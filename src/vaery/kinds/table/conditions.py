@@ -1,0 +1,219 @@
+"""Conditions on a column (``between``, ``one_of``) → the levels and the intervals of numbers that they allow."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from vaery.core.errors import DataError, QueryError
+from vaery.core.query import Between, OneOf
+from vaery.kinds.table import arrays
+from vaery.kinds.table.column import COUNTS, Column
+
+OPEN = 1e4  # an open end, on the scaled axis; the map grows like a logarithm out there, so nothing lies beyond
+INSIDE = 0.499  # whole numbers end this far from their middle: a half would be rounded out of the range
+DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What a condition lets through.
+
+    Attributes:
+        levels: one flag for each level.
+        intervals: of numbers, on the scaled axis, both ends included.
+    """
+
+    levels: tuple[bool, ...]
+    intervals: tuple[tuple[float, float], ...]
+
+
+def allowed(column: Column, condition: Between | OneOf) -> Allowed:
+    """The part of a column that a condition allows.
+
+    Raises:
+        QueryError: the column cannot be asked that, or nothing it has ever held is allowed; says what it holds.
+    """
+    if column.sort == "constant" and not column.levels:
+        raise QueryError(f"column {column.name!r} had no value when the model was fitted: it cannot be asked for one")
+    if isinstance(condition, Between):
+        return _between(column, condition)
+    return _one_of(column, condition)
+
+
+def _between(column: Column, asked: Between) -> Allowed:
+    if not column.counted or column.sort in ("categorical", "boolean"):
+        if column.sort == "ordinal":
+            return _between_levels(column, asked)
+        raise QueryError(
+            f"column {column.name!r} has no order, so nothing lies between {asked.low!r} and {asked.high!r}: ask for "
+            f"one_of({_some(column)})"
+        )
+    low = -math.inf if asked.low is None else _own(column, asked.low, last=False)
+    high = math.inf if asked.high is None else _own(column, asked.high, last=True)
+    own = column.own(column.level_values) if column.levels else np.zeros(0)
+    levels = tuple(bool(low <= v <= high) for v in own)
+    interval = None if _all_levels(column) else _interval(column, low, high)
+    if not any(levels) and interval is None:
+        raise QueryError(f"column {column.name!r} has no value in {_words(asked)}: it holds {span(column)}")
+    return Allowed(levels, () if interval is None else (interval,))
+
+
+def _between_levels(column: Column, asked: Between) -> Allowed:
+    ends = []
+    for value, end in ((asked.low, 0), (asked.high, len(column.levels) - 1)):
+        if value is not None and value not in column.levels:
+            raise QueryError(f"{value!r} is no level of column {column.name!r}; in order they are {_some(column)}")
+        ends.append(end if value is None else column.levels.index(value))
+    if ends[0] > ends[1]:
+        words = f"{asked.low!r} comes after {asked.high!r}"
+        raise QueryError(f"in column {column.name!r}, {words}: its order is {_some(column)}")
+    return Allowed(tuple(ends[0] <= i <= ends[1] for i in range(len(column.levels))), ())
+
+
+def _one_of(column: Column, asked: OneOf) -> Allowed:
+    levels, intervals = [False] * len(column.levels), []
+    for value in asked.values:
+        code, number = single(column, value)
+        if code < len(levels):
+            levels[code] = True
+        elif _all_levels(column):
+            raise QueryError(f"column {column.name!r} never held {value!r}; known are {_some(column)}")
+        elif column.decimals is None:
+            raise QueryError(
+                f"column {column.name!r} holds numbers with any decimals, and the chance of exactly {value!r} is nil: "
+                "give the value itself, or ask for between(low, high)"
+            )
+        else:
+            own = float(column.scale.inverse(np.array([number]))[0])
+            intervals.append(_interval(column, own, own))
+    found = tuple(i for i in intervals if i is not None)
+    if not any(levels) and not found:
+        raise QueryError(
+            f"column {column.name!r} has none of {', '.join(map(repr, asked.values))}: it holds {span(column)}"
+        )
+    return Allowed(tuple(levels), found)
+
+
+def single(column: Column, value: Any) -> tuple[int, float]:
+    """One value → its code and number."""
+    try:
+        code, number, known = column.encode(arrays.as_array([value], column.name))
+    except DataError as error:
+        raise QueryError(
+            str(error).replace("row 0 of column", "column").replace(": leave the cell empty", "")
+        ) from error
+    if not known[0]:
+        raise QueryError(f"column {column.name!r} was asked to be unknown ({value!r}): leave it out of given= instead")
+    return int(code[0]), float(number[0])
+
+
+def _all_levels(column: Column) -> bool:
+    """Its numbers are only a way out for values that were never seen."""
+    return column.family is None or sum(column.shares) > 1 - 1e-4
+
+
+def _interval(column: Column, low: float, high: float) -> tuple[float, float] | None:
+    """Own units → scaled axis; ``None`` where no number that was seen, or lies between two that were, is inside."""
+    if column.decimals is not None:
+        grid = 10.0**column.decimals
+        low = low if math.isinf(low) else math.ceil(low * grid - 1e-6) / grid
+        high = high if math.isinf(high) else math.floor(high * grid + 1e-6) / grid
+    if low > high or low > column.high or high < column.low:
+        return None
+    if column.family in COUNTS or not column.scale.raw:
+        return max(low, 0.0), min(high, 2.0**24)
+    room = 2 * INSIDE * column.half
+    ends = np.array([low - room, high + room])
+    with np.errstate(invalid="ignore"):
+        scaled = column.scale.forward(np.clip(ends, -1e300, 1e300)).astype(np.float32)
+    return (
+        -OPEN if math.isinf(low) else _inward(column, scaled[0], low, up=True),
+        OPEN if math.isinf(high) else _inward(column, scaled[1], high, up=False),
+    )
+
+
+def _inward(column: Column, scaled: np.float32, end: float, up: bool) -> float:
+    """Single precision may land just outside: step inward until the way back is inside."""
+    for _ in range(64):
+        back = float(column.on_lattice(column.scale.inverse(np.array([float(scaled)])), clip=False)[0])
+        if back >= end if up else back <= end:
+            break
+        scaled = np.nextafter(scaled, np.float32(np.inf if up else -np.inf))
+    return float(scaled)
+
+
+# ---------------------------------------------------------------------- ends of a range
+
+
+def _own(column: Column, value: Any, last: bool) -> float:
+    """One end of a range in own units. A bare date as the upper end of times means the whole of that day."""
+    if arrays.is_time(column.type):
+        return _time(column, value, last)
+    if isinstance(value, bool | str) or not _is_real(value):
+        raise QueryError(
+            f"column {column.name!r} holds numbers, and {value!r} is none: write for instance between(20, 30)"
+        )
+    if isinstance(value, float) and math.isnan(value):
+        raise QueryError(f"between() was asked for NaN in column {column.name!r}: leave that end open with None")
+    return float((value - column.origin) / column.step)
+
+
+def _is_real(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return not isinstance(value, datetime.date | datetime.timedelta)
+
+
+def _time(column: Column, value: Any, last: bool) -> float:
+    try:
+        one = arrays.as_array([value], column.name)
+        ticks = int(column.native(one, np.array([True]))[0])
+    except (DataError, IndexError) as error:
+        example = "between('2020-01-01', '2020-12-31')" if "time" not in column.type[:4] else "between(low, high)"
+        raise QueryError(
+            f"column {column.name!r} holds {column.type}, and {value!r} is none: write for instance {example}"
+        ) from error
+    own = float(column.own(np.array([ticks]))[0])
+    bare = (isinstance(value, str) and len(value.strip()) == 10) or (
+        isinstance(value, datetime.date) and not isinstance(value, datetime.datetime)
+    )
+    if last and bare and column.type.startswith("timestamp"):
+        unit = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[column.type.split("[")[1].rstrip("]").split(",")[0]]
+        own += DAY * unit / column.step - 1
+    return own
+
+
+# ---------------------------------------------------------------------- words
+
+
+def span(column: Column) -> str:
+    """What a column holds, in words: its levels, or its range."""
+    if not column.counted or column.family is None:
+        return _some(column)
+    ends = np.array([column.low, column.high])
+    if column.levels:
+        own = column.own(column.level_values)
+        ends = np.array([min(ends[0], own.min()), max(ends[1], own.max())])
+    low, high = column.as_arrow(column.raw(ends)).to_pylist()  # type: ignore[union-attr]
+    return f"{low} to {high}"
+
+
+def _some(column: Column) -> str:
+    shown = column.decode(
+        np.arange(min(12, len(column.levels)), dtype=float), np.zeros(min(12, len(column.levels))), None
+    )
+    values = list(shown) if isinstance(shown, np.ndarray) else shown.to_pylist()
+    return ", ".join(repr(v) for v in values) + (", …" if len(column.levels) > 12 else "")
+
+
+def _words(asked: Between) -> str:
+    if asked.low is None:
+        return f"values up to {asked.high!r}"
+    return f"values from {asked.low!r}" + ("" if asked.high is None else f" to {asked.high!r}")

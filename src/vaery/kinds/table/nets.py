@@ -1,0 +1,57 @@
+"""The networks of a table: one that reads any subset of its cells, and one that offers a density of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from vaery.core.cells import CellSpec
+from vaery.core.field import Field
+from vaery.core.members import member
+from vaery.nets.cells import CellInput
+from vaery.nets.mlp import Trunk
+
+
+class CellEncoder(nn.Module):
+    """``value [B, D, 2]``, ``known [B, D]`` → ``[B, width]``. What unknown cells hold has no influence."""
+
+    def __init__(self, cells: Sequence[CellSpec], width: int, depth: int, dropout: float) -> None:
+        super().__init__()
+        self.see, self.trunk, self.width = CellInput(cells, width), Trunk(width, depth, dropout), width
+
+    def forward(self, value: Tensor, known: Tensor | None = None) -> Tensor:
+        return self.trunk(self.see(value, known))
+
+
+def encoder(field: Field, width: int, depth: int, dropout: float) -> nn.Module:
+    """What the posterior sees of a table."""
+    return CellEncoder(_cells(field), width, depth, dropout)
+
+
+def decoder(field: Field, context: int, width: int, depth: int, dropout: float) -> nn.Module:
+    """Context ``[S, B, context]`` → the density of ``[S, B, D, 2]``: the field's likelihood."""
+    family = member("likelihoods", field.likelihood)
+    return family(_cells(field), context=context, width=width, depth=depth, dropout=dropout)
+
+
+def carry(field: Field, width: int) -> nn.Module:
+    """``value [S, B, D, 2]`` → ``[S, B, width]``: what later stops see of a table visited before the latent."""
+    return CellInput(_cells(field), width)
+
+
+def suggest(field: Field, rows: int) -> dict[str, Any]:
+    """Sizes that suit a table of so many rows: ``latent``, ``width``, ``depth`` and ``dropout``."""
+    width = 64 if rows < 500 else 128 if rows < 2000 else 256
+    return {
+        "latent": min(16, max(2, len(_cells(field)))),
+        "width": width,
+        "depth": 2 if rows < 2000 else 3,
+        "dropout": 0.1,
+    }
+
+
+def _cells(field: Field) -> Sequence[CellSpec]:
+    assert field.cells is not None
+    return field.cells
