@@ -14,6 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vaery.core.check_stops import check_density as check_density
+from vaery.core.check_stops import check_objective as check_objective
+from vaery.core.check_stops import check_posterior as check_posterior
+from vaery.core.check_stops import check_prior as check_prior
 from vaery.core.density import Codes, Elementwise, Family, quantile
 from vaery.core.random import Random
 

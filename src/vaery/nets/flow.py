@@ -1,0 +1,78 @@
+"""Normalising flows: invertible maps between a latent and standard normal noise, built on zuko."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Transform
+
+from vaery.core.density import Density, keep_known
+from vaery.core.gaussian import LOG_2PI
+from vaery.core.random import Random
+
+
+class SplineFlow(nn.Module):
+    """Monotonic rational-quadratic splines, a few layers of them (Durkan, Bekasov, Murray and Papamakarios, 2019).
+
+    Starts as the identity. Splines live on [-5, 5]; outside, the map is the identity.
+
+    Args:
+        size: Z, of the latent.
+        context: C, of the context.
+        transforms: how many layers.
+        hidden: width of the two hidden layers of each layer's network.
+        coupling: half of the latent is mapped given the other half, and both directions take one or two passes;
+            otherwise each unit is mapped given all before it, and the way from noise to latent takes Z passes a layer.
+    """
+
+    def __init__(self, size: int, context: int, transforms: int, hidden: int, coupling: bool) -> None:
+        super().__init__()
+        from zuko.flows import NSF
+
+        passes = 2 if coupling else size
+        flow = NSF(size, context, transforms=transforms, hidden_features=(hidden, hidden), passes=passes)
+        self.transform = flow.transform
+        self.conditional = context > 0
+        for layer in self.transform.transforms:  # type: ignore[union-attr]
+            alone = size == 1 and not context  # then a layer has free parameters instead of a network
+            for p in layer.phi if alone else layer.hyper[-1].parameters():
+                nn.init.zeros_(p)
+
+    def forward(self, context: Tensor) -> Transform:
+        """``context [..., C]`` → the map from latents ``[..., Z]`` to noise."""
+        return self.transform(context if self.conditional else None)
+
+
+class FlowDensity(Density):
+    """The density of ``loc + exp(log_scale) · flow⁻¹(noise)`` for standard normal noise.
+
+    Args:
+        flow: the map from latent to noise, both ``[S, B, Z]``.
+        loc, log_scale: ``[S, B, Z]``.
+    """
+
+    def __init__(self, flow: Transform, loc: Tensor, log_scale: Tensor) -> None:
+        self.flow, self.loc, self.log_scale = flow, loc, log_scale
+
+    def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
+        standard = (value - self.loc) * torch.exp(-self.log_scale)
+        with torch.autocast(standard.device.type, enabled=False):  # splines need single precision
+            noise, log_slope = self.flow.call_and_ladj(standard)  # type: ignore[attr-defined]
+        return (-0.5 * (noise.square() + LOG_2PI) - self.log_scale).sum(-1) + log_slope
+
+    def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
+        return keep_known(self._push(rng.normal(tuple(self.loc.shape)).to(self.loc.dtype)), value, known, 1)
+
+    def mean(self) -> Tensor:
+        """An average over 64 fixed draws: no closed form is known, but it is the same each time."""
+        rng = Random(0, self.loc.device, share_rows=True)
+        total = torch.zeros_like(self.loc)
+        for _ in range(32):
+            noise = rng.normal((1, *self.loc.shape[1:])).to(self.loc.dtype).expand(self.loc.shape)
+            total = total + self._push(noise) + self._push(-noise)
+        return total / 64
+
+    def _push(self, noise: Tensor) -> Tensor:
+        with torch.autocast(noise.device.type, enabled=False):
+            standard: Tensor = self.flow.inv(noise)  # type: ignore[assignment]
+        return self.loc + standard * self.log_scale.exp()
