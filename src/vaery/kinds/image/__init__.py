@@ -1,0 +1,86 @@
+"""Images: arrays or folders of picture files, of one size and one scale of values.
+
+Pictures are scored pixel by pixel given the latent: black and white by ``bernoulli``, whole grey levels by a
+discretised ``logistic_mixture``, continuous values by ``normal``.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from vaery.core.errors import DataError, QueryError
+from vaery.kinds.image.arrays import layout_of
+from vaery.kinds.image.describe import describe
+from vaery.kinds.image.field import ImageField
+from vaery.kinds.image.io import array_shape, is_picture, looks_like_folder, read, write
+from vaery.kinds.image.nets import decoder, encoder, suggest
+from vaery.kinds.image.pictures import grid
+
+__all__ = [
+    "ImageField",
+    "carry",
+    "decoder",
+    "describe",
+    "encoder",
+    "grid",
+    "looks_like",
+    "read",
+    "suggest",
+    "write",
+]
+
+SMALLEST_SIDE = 8  # a 3-D array with a shorter axis is rather a set of series
+
+
+def looks_like(raw: Any) -> bool:
+    """Whether this is images: 3-D and 4-D arrays, folders of picture files, picture files, ``.npy`` and ``.npz``.
+
+    A 3-D array of continuous numbers could as well be series ``[N, time, channel]``; it counts as images if they are
+    square, or all values lie in [0, 1].
+    """
+    if isinstance(raw, str | os.PathLike):
+        return is_picture(raw) or looks_like_folder(raw) or _is_shape(array_shape(raw))
+    if isinstance(raw, list | tuple):
+        return len(raw) > 0 and all(_is_one(item) for item in raw)
+    shape, dtype = getattr(raw, "shape", None), getattr(raw, "dtype", None)
+    if shape is None or dtype is None or not _is_shape(tuple(shape)):
+        return False
+    return len(shape) == 4 or _is_pictures(np.asarray(np.ma.getdata(raw)))
+
+
+def carry(field: ImageField, width: int) -> Any:
+    """Images cannot stand before the latent.
+
+    Raises:
+        QueryError: always.
+    """
+    raise QueryError(f"{field.name}: images cannot be visited before the latent; leave them out of first=")
+
+
+def _is_shape(shape: tuple[int, ...] | None) -> bool:
+    if shape is None or len(shape) not in (3, 4):
+        return False
+    try:
+        layout_of(shape)
+    except DataError:
+        return False
+    return len(shape) == 4 or min(shape[1:]) >= SMALLEST_SIDE
+
+
+def _is_one(item: Any) -> bool:
+    """Whether an item of a list is a picture: a file's path, a Pillow image, an array ``[H, W]`` or ``[H, W, C]``."""
+    if isinstance(item, str | os.PathLike):
+        return is_picture(item)
+    if type(item).__module__.startswith("PIL."):
+        return True
+    return isinstance(item, np.ndarray) and _is_shape((1, *item.shape))
+
+
+def _is_pictures(data: np.ndarray) -> bool:
+    """Whether a 3-D array is pictures rather than series."""
+    if data.dtype.kind in "biu" or data.shape[1] == data.shape[2]:
+        return data.dtype.kind in "biuf"
+    return data.dtype.kind == "f" and data.size > 0 and bool(np.nanmin(data) >= 0) and bool(np.nanmax(data) <= 1)

@@ -1,0 +1,239 @@
+"""The field of images: what is known of their shape and their values, and the way to tensors and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vaery.core.errors import DataError, QueryError
+from vaery.core.field import Field
+from vaery.core.query import Between, OneOf
+from vaery.core.random import Random
+from vaery.core.region import Region
+from vaery.kinds.image.arrays import channels_last, from_channels_last, known_values, layout_of, to_array
+from vaery.kinds.image.draws import weighted_mean, weighted_mode, weighted_quantile
+from vaery.kinds.image.levels import rounding
+
+ON_LEVELS = ("bernoulli", "logistic_mixture", "categorical", "ordinal")  # likelihoods of whole grey levels
+BLOCK = 4096  # images converted at a time
+
+
+@dataclass(frozen=True)
+class ImageField(Field):
+    """Images of one size. ``E = (H, W, C)``, ``M = (H, W)``: a pixel is known with all its channels or not at all.
+
+    Values with levels are packed as whole levels in the smallest dtype that holds them (uint8 stays uint8), continuous
+    ones as float32, standardised by channel.
+
+    Attributes:
+        height, width, channels: H, W and C.
+        layout: of the raw arrays, ``"NHW"``, ``"NHWC"`` or ``"NCHW"``.
+        dtype: of the raw arrays.
+        levels: the highest grey level (255 for 8 bits, 1 for black and white); 0: continuous values.
+        low, high: the raw values of level 0 and of the highest; for continuous values the smallest and largest seen.
+        mean, sd: of each channel, in levels (continuous: in the data's own unit).
+        net: ``"auto"``, ``"mlp"`` or ``"conv"``.
+    """
+
+    kind: ClassVar[str] = "image"
+    height: int
+    width: int
+    channels: int
+    layout: str
+    dtype: str
+    levels: int
+    low: float
+    high: float
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
+    net: str = "auto"
+
+    @property
+    def event(self) -> tuple[int, ...]:
+        return self.height, self.width, self.channels
+
+    @property
+    def mask(self) -> tuple[int, ...]:
+        return self.height, self.width
+
+    @property
+    def packed_dtype(self) -> torch.dtype:
+        """Of the packed values: whole levels, or standardised numbers."""
+        if self.levels == 0:
+            return torch.float32
+        return torch.uint8 if self.levels <= 255 else torch.int32
+
+    @property
+    def standardised(self) -> bool:
+        """Whether packed values are continuous numbers with mean 0 and standard deviation 1 by channel."""
+        return self.levels == 0 and self.likelihood != "bernoulli"
+
+    # ------------------------------------------------------------------ raw → packed
+
+    def pack(self, raw: Any) -> tuple[Tensor, Tensor | None]:
+        """Images ``[N, H, W]``, ``[N, H, W, C]`` or ``[N, C, H, W]``; NaN and masked entries are unknown pixels."""
+        array = to_array(raw)
+        layout = layout_of(array.shape, self.event)
+        data, seen = np.asarray(np.ma.getdata(array)), known_values(array)
+        data = channels_last(data, layout)
+        seen = None if seen is None else channels_last(seen, layout)
+        value = torch.empty(data.shape, dtype=self.packed_dtype)
+        for at in range(0, len(data), BLOCK):
+            block = slice(at, at + BLOCK)
+            part = self._packed(data[block], None if seen is None else seen[block], at)
+            value[block] = torch.from_numpy(np.ascontiguousarray(part))
+        if seen is None or bool(seen.all()):
+            return value, None
+        known = torch.from_numpy(np.ascontiguousarray(seen.all(-1)))
+        value[~known] = 0
+        return value, known
+
+    def _packed(self, data: np.ndarray, seen: np.ndarray | None, first: int) -> np.ndarray:
+        """Some images ``[n, H, W, C]`` as levels or standardised; the message of an error counts from ``first``."""
+        if self.levels and data.dtype.kind in "iub" and (self.low, self.high) == (0, self.levels):
+            level, wrong = data, (data < 0) | (data > self.levels)
+        elif self.levels:
+            exact = (data.astype(np.float64) - self.low) * (self.levels / (self.high - self.low))
+            level = np.rint(exact)
+            slack = rounding(data.dtype, self.levels)
+            wrong = ~(np.abs(exact - level) <= slack) | (level < 0) | (level > self.levels)
+        elif self.standardised:
+            level = (data.astype(np.float64) - self.mean) / self.sd
+            wrong = ~np.isfinite(level)
+        else:
+            level = data
+            wrong = ~((level >= 0) & (level <= 1))
+        if seen is not None:
+            wrong, level = wrong & seen, np.where(seen, level, 0)
+        if wrong.any():
+            raise self._error(data, wrong, first)
+        return level.astype(_numpy_dtype(self.packed_dtype))
+
+    def _error(self, data: np.ndarray, wrong: np.ndarray, first: int) -> DataError:
+        image, row, column, _ = (int(i) for i in np.argwhere(wrong)[0])
+        if self.levels == 1:
+            expected = f"{self.low:g} or {self.high:g}"
+        elif self.levels:
+            expected = f"one of {self.levels + 1} evenly spaced values from {self.low:g} to {self.high:g}"
+        else:
+            expected = "a finite number" if self.standardised else "a number from 0 to 1"
+        found = data[tuple(np.argwhere(wrong)[0])]
+        return DataError(
+            f"{self.name}: image {first + image}, row {row}, column {column} holds {found}, where {expected} was "
+            f"expected; scale these images as the fitted ones were ({self.dtype}, {self.low:g} to {self.high:g}), "
+            "or write NaN or a masked array where a pixel is not known"
+        )
+
+    # ------------------------------------------------------------------ packed → raw
+
+    def unpack(
+        self,
+        value: Tensor,
+        known: Tensor | None = None,
+        like: Any = None,
+        keep: bool = False,
+        given: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Images in the layout and dtype of ``like``, or as fitted; a masked array where ``known`` is given.
+
+        ``given`` names cells, and pixels have no names: it is not used.
+        """
+        original = None if like is None else to_array(like)
+        layout = self.layout if original is None else layout_of(original.shape, self.event)
+        out = from_channels_last(self._raw(value), layout)
+        if original is not None:
+            out = out.astype(np.promote_types(out.dtype, original.dtype), copy=False)
+        if original is not None and keep:
+            shown = known_values(original)
+            own = np.ma.getdata(original).astype(out.dtype)
+            out = own if shown is None else np.where(shown, own, out)
+        if known is None:
+            return out
+        seen = known.cpu().numpy()[..., None].repeat(self.channels, -1)
+        return np.ma.MaskedArray(out, mask=~from_channels_last(seen, layout))
+
+    def _raw(self, value: Tensor) -> np.ndarray:
+        """Packed values, means of them included, in the data's own numbers, ``[B, H, W, C]``."""
+        packed, dtype = value.detach().cpu(), np.dtype(self.dtype)
+        if self.levels:
+            scale = np.arange(self.levels + 1, dtype=np.float64)
+            table = self.low + (self.high - self.low) * scale / self.levels
+            codes = packed.round() if packed.is_floating_point() else packed
+            return table.astype(dtype)[codes.clamp(0, self.levels).long().numpy()]
+        numbers = packed.double().numpy()
+        if self.standardised:
+            numbers = numbers * self.sd + self.mean
+        if dtype.kind in "iu":
+            ends = np.iinfo(dtype)
+            numbers = np.clip(np.rint(numbers), ends.min, ends.max)
+        return numbers.astype(dtype)
+
+    def summarise(self, value: Tensor, weight: Tensor, how: str | float, like: Any = None, keep: bool = False) -> Any:
+        if how == "mean":
+            packed = weighted_mean(value, weight)
+        elif how == "mode":
+            packed = weighted_mode(value, weight)
+        else:
+            packed = weighted_quantile(value, weight, 0.5 if how == "median" else float(how))
+        return self.unpack(packed, like=like, keep=keep)
+
+    def log_jacobian(self, value: Tensor) -> Tensor | None:
+        """Constant: ``−Σ_channels log sd`` for standardised values; levels of a density count as numbers too."""
+        if self.standardised:
+            constant = -float(np.log(self.sd).sum())
+        elif self.levels and self.likelihood not in ON_LEVELS:
+            constant = self.channels * float(np.log(self.levels / (self.high - self.low)))
+        else:
+            return None
+        return torch.full(value.shape[:-1], constant, device=value.device)
+
+    # ------------------------------------------------------------------ questions
+
+    def given(self, asked: Any) -> tuple[Tensor | None, Tensor | None, Region | None]:
+        """One image, ``[H, W]``, ``[H, W, C]`` or ``[C, H, W]``; a masked array or NaN where it is left open.
+
+        Raises:
+            QueryError: a range or a set was asked for, or more than one image.
+        """
+        if isinstance(asked, Between | OneOf | Mapping):
+            raise QueryError(f"{self.name} can be given as an image (pixels masked where open), not as {asked!r}")
+        array = to_array(asked)
+        single = (self.event[:2], self.event, (self.channels, *self.event[:2]))
+        if array.shape in single and not (array.ndim == 3 and len(array) == 1 and self.channels == 1):
+            array = array[None]
+        if array.ndim < 3 or len(array) != 1:
+            raise QueryError(
+                f"{self.name} was given an array of shape {array.shape}; one image of {self.height} × {self.width} "
+                f"pixels with {self.channels} channel{'s' * (self.channels > 1)} was expected"
+            )
+        value, known = self.pack(array)
+        return value, known, None
+
+    def hide(self, rows: int, rng: Random) -> Tensor:
+        """What to leave visible in training, ``[rows, H, W]``: random pixels, a half, a rectangle or all but one."""
+        visible = super().hide(rows, rng)
+        y = torch.arange(self.height, device=rng.device)[:, None]
+        x = torch.arange(self.width, device=rng.device)
+        sort, side = rng.integers(0, 4, (rows, 1, 1)), rng.integers(0, 4, (rows, 1, 1))
+        near = torch.where(side < 2, 2 * y + 1 <= self.height, 2 * x + 1 <= self.width)
+        half = near ^ (side % 2 == 1)
+        edges = rng.uniform((rows, 4, 1, 1))
+        top, bottom = (edges[:, :2] * self.height).sort(1).values.unbind(1)
+        left, right = (edges[:, 2:] * self.width).sort(1).values.unbind(1)
+        inside = (y + 0.5 >= top) & (y + 0.5 < bottom) & (x + 0.5 >= left) & (x + 0.5 < right)
+        return torch.where(sort == 0, visible, torch.where(sort == 1, half, inside ^ (sort == 3)))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ImageField:
+        values: dict[str, Any] = {k: v for k, v in data.items() if k != "kind"}
+        values |= {"mean": tuple(data["mean"]), "sd": tuple(data["sd"])}
+        return cls(**values)
+
+
+def _numpy_dtype(dtype: torch.dtype) -> np.dtype:
+    return torch.empty(0, dtype=dtype).numpy().dtype
