@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vaery.core.density import quantile as bisection
 from vaery.core.errors import ChoiceError, DataError, QueryError
 from vaery.core.evidence import Evidence
 from vaery.core.query import between
@@ -379,6 +380,27 @@ def test_summaries_against_numpy(raw):
         np.testing.assert_allclose(
             field.summarise(draws, one, how).astype(float), own[4], atol=step + width * (how == "mode")
         )
+
+
+def test_a_mean_lies_between_levels_where_the_dtype_can_hold_it():
+    weight = torch.full((2, 1), 0.5)
+    draws = torch.tensor([0, 1], dtype=torch.uint8).view(2, 1, 1, 1, 1).expand(2, 1, 8, 8, 1)
+    for dtype, mean in (("float32", 0.5), ("uint8", 0), ("bool", False)):
+        field = kind.describe(np.resize([0, 1], (1, 8, 8)).astype(dtype))
+        out = field.summarise(draws, weight, "mean")
+        assert out.dtype == dtype
+        assert (out == mean).all()
+    assert (kind.describe(np.resize([0.0, 1.0], (1, 8, 8))).pack(np.full((1, 8, 8), 0.7))[0] == 1).all()
+
+
+def test_quantiles_of_levels_against_bisection():
+    u = torch.linspace(0.003, 0.997, 23)
+    deep = np.resize(np.arange(60000, step=7), (3, 8, 8)).astype(np.uint16)
+    deep[0, 0, 0] += 1
+    for raw in (pictures(3, 8, 8), pictures(3, 8, 8, dtype="bool"), np.resize(np.arange(17.0), (3, 8, 8)), deep):
+        density = density_of(kind.describe(raw))
+        expected = bisection(density.elementwise, u.view(-1, 1, 1, 1, 1, 1))
+        assert torch.equal(density.quantile(u).float(), expected)
 
 
 def test_the_mode_is_the_commonest_level():

@@ -13,7 +13,7 @@ def weighted_mean(value: Tensor, weight: Tensor) -> Tensor:
     total = torch.zeros(value.shape[1:], device=value.device)
     for draw, w in zip(value, weight, strict=True):
         total += draw * w.view(-1, *([1] * (draw.dim() - 1)))
-    return total
+    return total / weight.sum(0).view(-1, *([1] * (total.dim() - 1)))
 
 
 def weighted_quantile(value: Tensor, weight: Tensor, u: float) -> Tensor:

@@ -76,7 +76,10 @@ class ImageField(Field):
     # ------------------------------------------------------------------ raw → packed
 
     def pack(self, raw: Any) -> tuple[Tensor, Tensor | None]:
-        """Images ``[N, H, W]``, ``[N, H, W, C]`` or ``[N, C, H, W]``; NaN and masked entries are unknown pixels."""
+        """Images ``[N, H, W]``, ``[N, H, W, C]`` or ``[N, C, H, W]``; NaN and masked entries are unknown pixels.
+
+        Floats between two levels count as the nearer one, unless all are so dark that they must be on another scale.
+        """
         array = to_array(raw)
         layout = layout_of(array.shape, self.event)
         data, seen = np.asarray(np.ma.getdata(array)), known_values(array)
@@ -100,8 +103,9 @@ class ImageField(Field):
         elif self.levels:
             exact = (data.astype(np.float64) - self.low) * (self.levels / (self.high - self.low))
             level = np.rint(exact)
-            slack = rounding(data.dtype, self.levels)
-            wrong = ~(np.abs(exact - level) <= slack) | (level < 0) | (level > self.levels)
+            wrong = ~((level >= 0) & (level <= self.levels))
+            if self.levels > 1 and not (exact > 1).any():  # shares of brightness, given to a model of levels?
+                wrong |= np.abs(exact - level) > rounding(data.dtype, self.levels)
         elif self.standardised:
             level = (data.astype(np.float64) - self.mean) / self.sd
             wrong = ~np.isfinite(level)
@@ -160,18 +164,22 @@ class ImageField(Field):
     def _raw(self, value: Tensor) -> np.ndarray:
         """Packed values, means of them included, in the data's own numbers, ``[B, H, W, C]``."""
         packed, dtype = value.detach().cpu(), np.dtype(self.dtype)
-        if self.levels:
-            scale = np.arange(self.levels + 1, dtype=np.float64)
-            table = self.low + (self.high - self.low) * scale / self.levels
-            codes = packed.round() if packed.is_floating_point() else packed
-            return table.astype(dtype)[codes.clamp(0, self.levels).long().numpy()]
+        if self.levels and not packed.is_floating_point():
+            table = self._level(np.arange(self.levels + 1, dtype=np.float64))
+            return table.astype(dtype)[packed.long().numpy()]
         numbers = packed.double().numpy()
+        if self.levels:  # a mean: between levels, where the dtype can hold that
+            numbers = np.clip(numbers if dtype.kind == "f" else np.rint(numbers), 0, self.levels)
+            return self._level(numbers).astype(dtype)
         if self.standardised:
             numbers = numbers * self.sd + self.mean
         if dtype.kind in "iu":
             ends = np.iinfo(dtype)
             numbers = np.clip(np.rint(numbers), ends.min, ends.max)
         return numbers.astype(dtype)
+
+    def _level(self, level: np.ndarray) -> np.ndarray:
+        return self.low + (self.high - self.low) * level / self.levels
 
     def summarise(self, value: Tensor, weight: Tensor, how: str | float, like: Any = None, keep: bool = False) -> Any:
         if how == "mean":

@@ -189,7 +189,16 @@ class PixelDensity(Density):
         return self.units.packed(self.elementwise.mode())
 
     def quantile(self, u: Tensor) -> Tensor:
-        return self.units.packed(self.factorised.quantile(u))
+        if not (self.elementwise.discrete and self.units.levels):
+            return self.units.packed(self.factorised.quantile(u))
+        u = u.view(-1, *([1] * len(self.elementwise.shape)))
+        below = torch.full((len(u), *self.elementwise.shape), -1.0, device=u.device)
+        reached = torch.full_like(below, self.units.levels)
+        for _ in range(self.units.levels.bit_length()):  # the last step leaves a gap of one
+            middle = ((below + reached) / 2).floor()
+            enough = self.elementwise.cdf(middle) >= u
+            below, reached = torch.where(enough, below, middle), torch.where(enough, middle, reached)
+        return reached.to(self.units.dtype)
 
 
 class Grey(Elementwise):
