@@ -1,0 +1,32 @@
+"""``vaery demo``: all of it once, on data that comes along."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vaery.cli.guard import guarded
+from vaery.cli.jobs import FORCE, JSON
+from vaery.cli.text import to_json
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write to.")] = Path("vaery-demo"),
+    quick: Annotated[bool, typer.Option("--quick", help="A few seconds only, with a rougher model.")] = False,
+    force: FORCE = False,
+    as_json: JSON = False,
+) -> None:
+    """Fit, generate, impute, detect and report on a small table: one minute."""
+    with guarded():
+        if out.exists() and not out.is_dir():
+            raise NotADirectoryError(f"{out} is a file; a folder was expected")
+        if not force and out.is_dir() and any(out.iterdir()):
+            raise FileExistsError(f"{out} is there already; choose another -o or add --force")
+
+        from vaery.demo import run
+
+        result = run(out, quick)
+        if as_json:
+            print(to_json({"command": "demo", "out": str(out), "result": result}))

@@ -1,0 +1,213 @@
+"""Where results go: files by their suffix, CSV or JSON on standard output. Nothing is overwritten unless asked."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from vaery.cli.text import to_json
+from vaery.core.errors import DataError
+
+FRAMES = (".csv", ".parquet", ".jsonl", ".feather")
+ARRAYS = (".npy", *FRAMES)
+PICTURES = ("", ".png", ".npy", ".npz")  # "": a folder of PNG
+FOLDER = ("",)
+REPORTS = (".json",)
+
+
+def formats(gives: str, model: Any) -> tuple[str, ...]:
+    """The suffixes that a result may be written with."""
+    if gives != "records":
+        return {"frame": FRAMES, "array": ARRAYS, "column": ARRAYS, "report": REPORTS}[gives]
+    kinds = {field.name: field.kind for field in model.fields_}
+    if _is_pictures(kinds):
+        return PICTURES
+    return FRAMES if len(kinds) == 1 and "table" in kinds.values() else FOLDER
+
+
+def check_format(out: Path, allowed: tuple[str, ...]) -> None:
+    """Raise ``ValueError`` unless ``out`` ends in one of ``allowed``."""
+    if out.suffix.lower() not in allowed:
+        words = ", ".join(suffix or "no suffix (a folder)" for suffix in allowed)
+        raise ValueError(f"{out} ends in {out.suffix or 'no suffix'}; this can be written as: {words}")
+
+
+def check_free(out: Path | None, force: bool, many: Iterable[str] = ()) -> None:
+    """Raise ``FileExistsError`` if something is there that would be overwritten.
+
+    Args:
+        out: the output.
+        force: overwriting is asked for.
+        many: ``"list"``, ``"dict"``: numbered or named files beside ``out`` may be written too.
+    """
+    if out is None or force:
+        return
+    parts = {"list": "[0-9]+", "dict": "[A-Za-z_]+"}
+    pattern = "|".join(parts[way] for way in many)
+    wanted = re.compile(
+        rf"{re.escape(out.stem)}(\.({pattern}))?{re.escape(out.suffix)}" if pattern else re.escape(out.name)
+    )
+    beside = [out.name] if not many else sorted(os.listdir(out.parent)) if out.parent.is_dir() else []
+    for name in beside:
+        if wanted.fullmatch(name) and os.path.lexists(out.with_name(name)):
+            raise FileExistsError(f"{out.with_name(name)} is there already; choose another -o or add --force")
+
+
+def write(result: Any, out: Path, gives: str, name: str, model: Any, force: bool = False) -> list[Path]:
+    """Write a result, whole or not at all; several sets of records go to several files.
+
+    Args:
+        result: as :meth:`vaery.VAE.run` returns it.
+        out: the target.
+        gives: as in :class:`~vaery.core.job.Job`.
+        name: what an array's columns are called.
+        model: a fitted :class:`~vaery.VAE`; it knows how to write its records.
+        force: files that are there may be overwritten.
+
+    Returns:
+        What was written.
+    """
+    parts = split(result, out, gives, model)
+    for path in parts:
+        check_free(path, force)
+    place({path: _writer(part, gives, name, model) for path, part in parts.items()})
+    return list(parts)
+
+
+def split(result: Any, out: Path, gives: str, model: Any) -> dict[Path, Any]:
+    """A list of records as numbered files, a dict of them as named ones; anything else is one file."""
+    if gives == "records" and isinstance(result, list):
+        digits = len(str(len(result)))
+        return {_beside(out, f"{i + 1:0{digits}d}"): part for i, part in enumerate(result)}
+    if gives == "records" and isinstance(result, Mapping) and not set(result) <= {f.name for f in model.fields_}:
+        return {_beside(out, str(key)): part for key, part in result.items()}
+    return {out: result}
+
+
+def _beside(out: Path, part: str) -> Path:
+    return out.with_name(f"{out.stem}.{part}{out.suffix}")
+
+
+def place(writers: Mapping[Path, Callable[[Path], Any]]) -> None:
+    """Let each writer write beside its target, then rename them all; on failure nothing is left.
+
+    Args:
+        writers: target → what writes a file (or folder) to the path it is given.
+    """
+    if not writers:
+        return
+    some = next(iter(writers))
+    if not some.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {some.parent} to write {some.name} to")
+    workshop = some.with_name(f".{some.name}.{secrets.token_hex(4)}.tmp")
+    workshop.mkdir()
+    try:
+        for target, fill in writers.items():
+            fill(workshop / target.name)
+            _sync(workshop / target.name)
+        for target in writers:
+            if target.is_dir() and not target.is_symlink():  # a folder cannot be renamed onto a folder with files
+                os.replace(target, workshop / f"{target.name}.old")
+            os.replace(workshop / target.name, target)
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    with suppress(OSError), open(path, "rb+") as handle:  # folders are left to the system
+        os.fsync(handle.fileno())
+
+
+def _writer(part: Any, gives: str, name: str, model: Any) -> Callable[[Path], Any]:
+    if gives == "report":
+        return lambda path: path.write_text(to_json(part, indent=1) + "\n", encoding="utf-8")
+    if gives in ("array", "column"):
+        return lambda path: _write_array(part, path, name)
+    if gives == "frame":
+        return lambda path: _tables().write(_flat(part) if path.suffix.lower() != ".jsonl" else part, path)
+    if _is_pictures({field.name: field.kind for field in model.fields_}):
+        return lambda path: _pictures().write(part, path)
+    return lambda path: model.write(part, path)
+
+
+def _write_array(array: Any, path: Path, name: str) -> None:
+    import numpy as np
+
+    array = np.asarray(array)
+    if path.suffix.lower() != ".npy":
+        _tables().write(_named(array, name), path)
+    else:
+        np.save(path, array.astype(str) if array.dtype.kind == "O" else array, allow_pickle=False)
+
+
+def _named(array: Any, name: str) -> Any:
+    """An array as a frame: one column of that name, or one for each entry."""
+    import pandas as pd
+
+    if array.ndim == 1:
+        return pd.DataFrame({name: array})
+    if array.ndim != 2:
+        raise DataError(f"an array of shape {array.shape} is no table; write it as .npy")
+    return pd.DataFrame({f"{name}_{i}": array[:, i] for i in range(array.shape[1])})
+
+
+def _flat(frame: Any) -> Any:
+    """A frame whose cells hold no lists or dicts but their JSON."""
+    columns = {name: frame[name] for name in frame.columns}
+    nested = [name for name, column in columns.items() if any(isinstance(cell, list | dict) for cell in column)]
+    if not nested:
+        return frame
+    import pandas as pd
+
+    return pd.DataFrame(columns | {name: [to_json(cell) for cell in columns[name]] for name in nested})
+
+
+def _tables() -> Any:
+    from vaery.core.members import member
+
+    return member("kinds", "table")
+
+
+def _pictures() -> Any:
+    from vaery.core.members import member
+
+    return member("kinds", "image")
+
+
+def _is_pictures(kinds: Mapping[str, str]) -> bool:
+    """Whether the image kind writes all of it: images, with labels or without."""
+    image = [name for name, kind in kinds.items() if kind == "image"]
+    return len(image) == 1 and set(kinds) <= {*image, "label"} and (len(kinds) == 1 or image == ["image"])
+
+
+# ---------------------------------------------------------------------- standard output
+
+
+def show(result: Any, gives: str, name: str, model: Any) -> None:
+    """A result on standard output: tables as CSV, reports as JSON.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if gives == "report":
+        print(to_json(result, indent=1))
+        return
+    parts = split(result, Path("out.csv"), gives, model)
+    with tempfile.TemporaryDirectory() as folder:
+        for i, (path, part) in enumerate(parts.items()):
+            target = Path(folder) / path.name
+            _writer(part, gives, name, model)(target)
+            print("\n" * (i > 0) + target.read_text(encoding="utf-8"), end="", flush=True)
+
+
+def check_showable(gives: str, model: Any) -> None:
+    """Raise ``ValueError`` if the result cannot be shown on standard output."""
+    if gives == "records" and ".csv" not in formats(gives, model):
+        raise ValueError("this result is no table: say where it goes with -o, a folder or a file")
