@@ -12,23 +12,34 @@ import torch
 from scipy import stats
 from torch import nn
 
-from vaery.core.cells import CellSpec
+from vaery.core.cells import CellHeads, CellSpec
+from vaery.core.check import check_job
 from vaery.core.errors import ChoiceError, QueryError
 from vaery.core.evidence import Evidence
 from vaery.core.field import Field
 from vaery.core.gaussian import Gaussian
 from vaery.core.job import Points
+from vaery.core.job import job as mark
+from vaery.core.members import member, members
 from vaery.core.random import Random
 from vaery.core.region import Region
 from vaery.core.stop import Same, Stop
-from vaery.inference import locate, propose
+from vaery.inference import propose
+from vaery.jobs.augment import augment
+from vaery.jobs.detect import detect, discoveries, shares
 from vaery.jobs.embed import embed
+from vaery.jobs.explain import explain
 from vaery.jobs.generate import generate
 from vaery.jobs.impute import impute
+from vaery.jobs.interpolate import WAYS, interpolate
+from vaery.jobs.predict import predict
+from vaery.jobs.predict_proba import predict_proba
+from vaery.jobs.reconstruct import reconstruct
 from vaery.jobs.score import score
 from vaery.joint import Joint
 from vaery.likelihoods.any_order import AnyOrder
 from vaery.likelihoods.independent import Independent
+from vaery.target import locate
 
 # ---------------------------------------------------------------- a field, and models with closed-form answers
 
@@ -40,7 +51,7 @@ class Block(Field):
     kind = "block"
     names: tuple[str, ...]
     levels: tuple[int, ...]  # 0: a number
-    scale: float = 1.0
+    scale: float | tuple[float, ...] = 1.0
 
     @property
     def event(self) -> tuple[int, ...]:
@@ -67,14 +78,16 @@ class Block(Field):
         known = ~raw.isnan()
         clean = raw.nan_to_num()
         value = torch.where(
-            self.number, torch.stack([torch.zeros_like(clean), clean / self.scale]), torch.stack([clean, 0 * clean])
+            self.number,
+            torch.stack([torch.zeros_like(clean), clean / torch.tensor(self.scale)]),
+            torch.stack([clean, 0 * clean]),
         )
         return value.movedim(0, -1), None if bool(known.all()) else known
 
     def unpack(
         self, value: torch.Tensor, known: Any = None, like: Any = None, keep: bool = False, given: Any = None
     ) -> Any:
-        return torch.where(self.number, value[..., 1] * self.scale, value[..., 0]).numpy()
+        return torch.where(self.number, value[..., 1] * torch.tensor(self.scale), value[..., 0]).numpy()
 
     def summarise(
         self, value: torch.Tensor, weight: torch.Tensor, how: str | float, like: Any = None, keep: bool = False
@@ -94,11 +107,15 @@ class Block(Field):
         return out
 
     def log_jacobian(self, value: torch.Tensor) -> torch.Tensor | None:
-        return torch.where(self.number, -math.log(self.scale), 0.0).expand(value.shape[:-1])
+        return torch.where(self.number, -torch.tensor(self.scale).log(), 0.0).expand(value.shape[:-1])
 
 
 class Flat(nn.Module):
     """An encoder that hides nothing: numbers (or codes) and mask, side by side."""
+
+    def __init__(self, cells: int) -> None:
+        super().__init__()
+        self.width = 2 * cells
 
     def forward(self, value: torch.Tensor, known: torch.Tensor | None) -> torch.Tensor:
         known = torch.ones(value.shape[:-1], dtype=torch.bool) if known is None else known
@@ -134,14 +151,14 @@ class LinearPosterior(nn.Module):
         return Gaussian(loc.expand(len(context), -1, -1), log_scale.expand(len(context), -1, -1))
 
 
-def linear(slack: float = 1.0, scale: float = 1.0) -> Joint:
+def linear(slack: float = 1.0, scale: float | tuple[float, ...] = 1.0) -> Joint:
     field = Block("x", "independent", ("a", "b", "c"), (0, 0, 0), scale)
     head = Independent(field.cells, context=2, depth=0)
     with torch.no_grad():
         head.body.weight.zero_()
         head.body.weight[0::2, 0], head.body.bias[0::2], head.body.bias[1::2] = W, BIAS, math.log(SIGMA)
     z = Stop("z", StandardNormal(2), LinearPosterior(slack), latent=True, carry=Same())
-    return Joint([field], [z, Stop("x", head)], {"x": Flat()}).eval()
+    return Joint([field], [z, Stop("x", head)], {"x": Flat(len(field.names))}).eval()
 
 
 COV = torch.outer(W, W) + SIGMA**2 * torch.eye(3)
@@ -171,7 +188,7 @@ def blocks(ordered: bool, levels: tuple[int, ...] = (3, 0, 2, 0), seed: int = 0)
         head = Independent(field.cells, context=1, depth=0)
         nn.init.normal_(head.body.weight, std=1.0)
     z = Stop("z", StandardNormal(1), Rough(2 * len(levels), 1), latent=True, carry=Same())
-    return Joint([field], [z, Stop("x", head)], {"x": Flat()}).eval()
+    return Joint([field], [z, Stop("x", head)], {"x": Flat(len(field.names))}).eval()
 
 
 def evidence(joint: Joint, raw: Any) -> Evidence:
@@ -439,12 +456,411 @@ def test_impute_refuses_what_it_does_not_know() -> None:
             impute(joint, evidence(joint, X), rng=shared(), **wrong)
 
 
-# ---------------------------------------------------------------- finding the target
+# ---------------------------------------------------------------- predict
+
+
+PRIOR = torch.tensor([0.6, 0.3, 0.1])
+TABLES = (  # p(u | y), p(v | y)
+    torch.tensor([[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0.25, 0.25, 0.25, 0.25]]),
+    torch.tensor([[0.8, 0.1, 0.1], [0.3, 0.4, 0.3], [0.05, 0.15, 0.8]]),
+)
+
+
+class Heads(nn.Module):
+    """Cells whose raw numbers do not hang on the context."""
+
+    def __init__(self, cells: list[CellSpec], raw: torch.Tensor) -> None:
+        super().__init__()
+        self.heads, self.raw = CellHeads(cells), nn.Parameter(raw)
+
+    def forward(self, context: torch.Tensor) -> Any:
+        return self.heads(self.raw.expand(*context.shape[:2], -1))
+
+
+class BayesRule(nn.Module):
+    """p(y | the known cells of x), exactly."""
+
+    def __init__(self, cells: list[CellSpec]) -> None:
+        super().__init__()
+        self.heads = CellHeads(cells)
+
+    def forward(self, features: Any, context: torch.Tensor) -> Any:
+        codes, known = features.values[:, 0].chunk(2, -1)
+        tables = [torch.where(known[:, [i]] > 0, t.log().T[codes[:, i].long()], 0.0) for i, t in enumerate(TABLES)]
+        raw = nn.functional.pad(PRIOR.log() + sum(tables), (0, 1))
+        return self.heads(raw.expand(len(context), -1, -1))
+
+
+class OneHot(nn.Module):
+    def forward(self, value: torch.Tensor) -> torch.Tensor:
+        return nn.functional.one_hot(value[..., 0, 0].long(), 3).float()
+
+
+def labelled() -> Joint:
+    """A label before the latent, two categories that depend on it, and a latent that does nothing."""
+    y, x = Block("y", "any", ("y",), (3,)), Block("x", "any", ("u", "v"), (4, 3))
+    head = Independent(x.cells, context=4, depth=0)
+    with torch.no_grad():
+        head.body.weight.zero_(), head.body.bias.zero_()
+        head.body.weight[:4, :3], head.body.weight[4:7, :3] = TABLES[0].log().T, TABLES[1].log().T
+    label = Stop("y", Heads(y.cells, nn.functional.pad(PRIOR.log(), (0, 1))), BayesRule(y.cells), carry=OneHot())
+    z = Stop("z", StandardNormal(1), Idle(1), latent=True, carry=Same())
+    return Joint([y, x], [label, z, Stop("x", head)], {"x": Flat(2)}).eval()
+
+
+class Idle(nn.Module):
+    """A posterior that is the prior."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, features: Any, context: torch.Tensor) -> Gaussian:
+        zero = torch.zeros(*context.shape[:2], self.size)
+        return Gaussian(zero, zero)
+
+
+def both(joint: Joint, y: Any, x: Any) -> Evidence:
+    packed = {"y": joint.fields["y"].pack(y), "x": joint.fields["x"].pack(x)}
+    return Evidence(len(x), {k: v for k, (v, _) in packed.items()}, {k: m for k, (_, m) in packed.items()})
+
+
+def test_probabilities_of_a_label_are_bayes_rule() -> None:
+    joint = labelled()
+    x = torch.cartesian_prod(torch.arange(4.0), torch.arange(3.0))
+    x = torch.cat([x, torch.tensor([[math.nan, 2.0]])])
+    rows = both(joint, torch.zeros(13, 1), x)  # the label that is there must not be looked at
+    got = predict_proba(joint, rows, rng=shared(), target="y")
+    joint_table = PRIOR[:, None, None] * TABLES[0][:, :, None] * TABLES[1][:, None, :]
+    expected = torch.cat([joint_table.flatten(1).T, joint_table.sum(1)[:, [2]].T])
+    np.testing.assert_allclose(got, expected / expected.sum(1, keepdim=True), atol=1e-5)
+    named = predict(joint, rows, rng=shared(), target="y")
+    assert (named["field"], named["cell"]) == ("y", 0)
+    points = named["points"]
+    labels = joint.fields["y"].summarise(points.values["y"], points.weight, points.how)[:, 0]
+    np.testing.assert_array_equal(labels, expected.argmax(1))
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_probabilities_of_a_column_agree_with_the_integral_over_the_latent(ordered: bool) -> None:
+    joint = blocks(ordered, (3, 2))
+    first, second, weight = chain(joint)
+    marginal = (weight[:, None, None] * first[..., None] * second).sum(0)
+    rows = evidence(joint, [[code, math.nan] for code in range(3)])
+    got = predict_proba(joint, rows, rng=shared(), target="q", draws=4000)
+    np.testing.assert_allclose(got.sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(got, marginal / marginal.sum(1, keepdim=True), atol=0.02)
+
+
+def test_a_predicted_number_is_the_conditional_mean() -> None:
+    joint = linear(scale=4.0)
+    rows = evidence(joint, X[:50] * 4)
+    named = predict(joint, rows, rng=shared(5), target="b", draws=64)
+    got = (
+        joint.fields["x"].summarise(named["points"].values["x"], named["points"].weight, named["points"].how)[:, 1] / 4
+    )
+    hidden = X[:50].clone()
+    hidden[:, 1] = math.nan
+    expected = np.array([expected_given(row)[0][0] for row in hidden])
+    np.testing.assert_allclose(got, expected, atol=0.15)
+    with pytest.raises(QueryError, match="predict"):
+        predict_proba(joint, rows, rng=shared(), target="b")
 
 
 def test_targets_are_found_by_name() -> None:
     joint = linear()
     assert locate(joint, "b") == ("x", 1)
     assert locate(joint, "x.c") == ("x", 2)
+    assert locate(labelled(), "y") == ("y", 0)
     with pytest.raises(ChoiceError, match="there is: a, b, c"):
         locate(joint, "x")
+
+
+# ---------------------------------------------------------------- detect
+
+
+@pytest.mark.parametrize("make", [lambda: blocks(False), lambda: blocks(True)])
+def test_shares_add_up_to_the_score(make: Any) -> None:
+    joint = make()
+    raw = np.column_stack([np.arange(40) % 3, np.linspace(-2, 2, 40), np.arange(40) % 2, np.linspace(3, -3, 40)])
+    raw[::3, 1] = np.nan
+    rows = evidence(joint, raw)
+    found = shares(joint, rows, rng=Random(4))
+    expected = -score(joint, rows, rng=Random(4)) / math.log(2)
+    np.testing.assert_allclose(found.cells["x"].sum(1) + found.together, expected, rtol=1e-5)
+    assert (found.cells["x"][::3, 1] == 0).all()
+    assert found.cells["x"].shape == (40, 4)
+
+
+def test_a_label_takes_its_share() -> None:
+    joint = labelled()
+    rows = both(joint, torch.tensor([[0.0], [2.0], [math.nan]]), torch.tensor([[0.0, 0.0]] * 3))
+    found = shares(joint, rows, rng=Random(0))
+    np.testing.assert_allclose(found.cells["y"][:, 0], [-math.log2(0.6), -math.log2(0.1), 0], atol=1e-5)
+    np.testing.assert_allclose(found.together[:2], 0, atol=1e-5)
+    np.testing.assert_allclose(found.total[2], -math.log2((PRIOR * TABLES[0][:, 0] * TABLES[1][:, 0]).sum()), atol=1e-4)
+
+
+def calibrated(joint: Joint, rows: int = 400) -> dict[str, Any]:
+    held_out = torch.tensor(LAW.rvs(rows, random_state=5), dtype=torch.float32)
+    return {"score": sorted(score(joint, evidence(joint, held_out), rng=shared()).tolist())}
+
+
+def test_p_values_of_ordinary_rows_are_uniform() -> None:
+    joint = linear(slack=1.3)
+    fresh = torch.tensor(LAW.rvs(4000, random_state=6), dtype=torch.float32)
+    got = detect(joint, evidence(joint, fresh), rng=shared(), calibration=calibrated(joint, 4000), reasons=0)
+    distance = stats.kstest(got["p_value"], "uniform").statistic
+    assert distance < 1.63 * math.sqrt(2 / 4000)  # Smirnov's, at one in a hundred: both samples are random
+    assert float(got["p_value"].min()) >= 1 / 4001
+    assert got["reasons"] == [[] for _ in range(4000)]
+
+
+@pytest.mark.parametrize("fdr", [0.02, 0.1, 0.3])
+def test_outliers_are_those_of_benjamini_and_hochberg(fdr: float) -> None:
+    p = np.concatenate([np.random.default_rng(0).uniform(size=80), np.random.default_rng(1).uniform(size=20) ** 6])
+    expected = stats.false_discovery_control(p) <= fdr
+    np.testing.assert_array_equal(discoveries(torch.tensor(p), fdr), expected)
+    assert expected.any()
+    assert not discoveries(torch.linspace(0.5, 1, 20), fdr).any()
+    assert discoveries(torch.zeros(0), fdr).shape == (0,)
+
+
+def test_odd_rows_are_found_and_the_odd_cell_is_named() -> None:
+    joint = linear(scale=(1.0, 1.0, 1e4))  # the third column's density is low in its own units, whatever it holds
+    raw = X.clone()
+    raw[:5, 1] = 9.0
+    raw[:, 2] *= 1e4
+    held_out = torch.tensor(LAW.rvs(2000, random_state=5), dtype=torch.float32) * torch.tensor([1.0, 1.0, 1e4])
+    calibration = {"score": sorted(score(joint, evidence(joint, held_out), rng=shared()).tolist())}
+    rows = evidence(joint, raw)
+    got = detect(joint, rows, rng=shared(), calibration=calibration, reasons=2)
+    np.testing.assert_allclose(got["bits"], -score(joint, rows, rng=shared()) / math.log(2), rtol=1e-5)
+    assert got["outlier"][:5].all()
+    assert got["outlier"][5:].float().mean() < 0.03
+    for row in range(5):
+        first, _, last = got["reasons"][row]
+        assert (first["cell"], first["value"], last["cell"]) == ("b", 9.0, "together")
+        others = torch.tensor([float(X[row, 0]), torch.nan, float(X[row, 2])])
+        assert first["expected"] == pytest.approx(float(expected_given(others)[0][0]), abs=0.1)
+        assert first["bits"] > 10
+
+
+def test_all_reasons_of_a_row_add_up_to_its_bits() -> None:
+    joint = linear()
+    got = detect(joint, evidence(joint, HOLES), rng=shared(), calibration=calibrated(joint), reasons=9)
+    sums = [sum(reason["bits"] for reason in row) for row in got["reasons"]]
+    np.testing.assert_allclose(sums, got["bits"], rtol=1e-5, atol=1e-5)
+    assert [len(row) for row in got["reasons"]] == [int(n) + 1 for n in (~HOLES.isnan()).sum(1)]
+
+
+def test_detect_says_what_it_needs() -> None:
+    joint = linear()
+    with pytest.raises(QueryError, match="held-out"):
+        detect(joint, evidence(joint, X), rng=shared())
+    with pytest.raises(QueryError, match="fdr"):
+        detect(joint, evidence(joint, X), rng=shared(), calibration=calibrated(joint), fdr=5.0)
+
+
+def test_detect_and_predict_answer_the_same_in_any_batch() -> None:
+    joint = blocks(True)
+    raw = np.column_stack([np.arange(20) % 3, np.linspace(-2, 2, 20), np.arange(20) % 2, np.linspace(3, -3, 20)])
+    raw[::3, 1] = np.nan
+    held_out = {"score": sorted(score(joint, evidence(joint, raw), rng=Random(0)).tolist())}
+    ask = lambda rows: detect(joint, evidence(joint, rows), rng=Random(0), calibration=held_out)  # noqa: E731
+    together, alone = ask(raw), ask(raw[4:5])
+    assert float(together["bits"][4]) == pytest.approx(float(alone["bits"][0]), rel=1e-5)
+    assert [r["cell"] for r in together["reasons"][4]] == [r["cell"] for r in alone["reasons"][0]]
+    table = lambda rows: predict_proba(joint, evidence(joint, rows), rng=Random(0), target="p")  # noqa: E731
+    np.testing.assert_allclose(table(raw)[4], table(raw[4:5])[0], rtol=1e-4)
+
+
+def test_one_rows_gap_in_a_label_does_not_move_another_row() -> None:
+    joint = labelled()
+    x = torch.tensor([[1.0, 2.0], [0.0, 1.0]])
+    whole, gap = both(joint, torch.tensor([[0.0], [1.0]]), x), both(joint, torch.tensor([[0.0], [math.nan]]), x)
+    a, b = (shares(joint, rows, rng=Random(0), draws=3).together[0] for rows in (whole, gap))
+    assert float(a) == pytest.approx(float(b), abs=1e-6)
+
+
+# ---------------------------------------------------------------- reconstruct and interpolate
+
+
+def test_a_reconstruction_is_the_decoded_posterior_mean() -> None:
+    joint = linear(scale=2.0)
+    rows = evidence(joint, HOLES[:50] * 2)
+    z = embed(joint, rows, rng=shared())[:, 0]
+    expected = 2 * (BIAS + W * z[:, None])
+    np.testing.assert_allclose(summary(joint, reconstruct(joint, rows, rng=shared())), expected, atol=1e-4)
+    drawn = summary(joint, reconstruct(joint, rows, rng=shared(), draws=128, how="median"))
+    np.testing.assert_allclose(drawn, expected, atol=0.6)
+    with pytest.raises(QueryError):
+        reconstruct(joint, rows, rng=shared(), how="best")
+
+
+def test_an_ordered_block_is_reconstructed_cell_by_cell_from_the_others() -> None:
+    joint = blocks(True)
+    row = [1.0, 0.4, 0.0, -2.0]
+    base = summary(joint, reconstruct(joint, evidence(joint, [row]), rng=shared()))
+    with torch.no_grad():
+        joint.stops[0]._posterior.linear.weight.zero_()  # so that the cell has no influence by way of the latent
+    base = summary(joint, reconstruct(joint, evidence(joint, [row]), rng=shared()))
+    other = summary(joint, reconstruct(joint, evidence(joint, [[1.0, 3.0, 0.0, -2.0]]), rng=shared()))
+    assert base[0, 1] == pytest.approx(other[0, 1], abs=1e-5)
+    assert abs(base[0, 3] - other[0, 3]) > 1e-4
+
+
+@pytest.mark.parametrize("how", ["straight", "spherical"])
+def test_a_way_starts_and_ends_at_the_reconstructions(how: str) -> None:
+    joint = linear()
+    a, b = evidence(joint, X[:4]), evidence(joint, X[4:8])
+    points = interpolate(joint, (a, b), rng=shared(), steps=5, how=how)
+    way = summary(joint, points).reshape(4, 5, 3)
+    ends = [summary(joint, reconstruct(joint, e, rng=shared())) for e in (a, b)]
+    np.testing.assert_allclose(way[:, 0], ends[0], atol=1e-5)
+    np.testing.assert_allclose(way[:, -1], ends[1], atol=1e-5)
+    np.testing.assert_allclose(way[:, 2], (ends[0] + ends[1]) / 2, atol=1e-4)  # one line through the middle
+
+
+def test_a_spherical_way_keeps_its_distance_from_the_middle() -> None:
+    a, b = torch.tensor([[2.0, 0.0, 0.0]]), torch.tensor([[0.0, 0.0, 2.0]])
+    arc = WAYS["spherical"](a, b, torch.linspace(0, 1, 7))
+    np.testing.assert_allclose(arc.norm(dim=-1), 2, atol=1e-5)
+    np.testing.assert_allclose(arc[0, 3], [math.sqrt(2), 0, math.sqrt(2)], atol=1e-5)
+    assert WAYS["straight"](a, b, torch.linspace(0, 1, 3))[0, 1].norm() < 1.5
+
+
+def test_what_two_rows_agree_on_stays_on_the_way() -> None:
+    joint = blocks(True)
+    a, b = evidence(joint, [[2.0, 0.4, 0.0, -1.0]] * 2), evidence(joint, [[2.0, 0.9, 1.0, -1.0]] * 2)
+    points = interpolate(joint, (a, b), rng=shared(), steps=6)
+    way = summary(joint, points).reshape(2, 6, 4)
+    assert (way[:, 1:-1, 0] == 2).all()
+    np.testing.assert_allclose(way[:, 1:-1, 3], -1.0)
+    np.testing.assert_allclose(way[0], way[1], atol=1e-5)  # the noise is shared
+    np.testing.assert_allclose(way[:, 0], summary(joint, reconstruct(joint, a, rng=shared())), atol=1e-5)
+
+
+def test_a_way_carries_the_nearer_label() -> None:
+    joint = labelled()
+    x = torch.tensor([[0.0, 0.0]])
+    pair = both(joint, torch.tensor([[0.0]]), x), both(joint, torch.tensor([[2.0]]), x)
+    points = interpolate(joint, pair, rng=shared(), steps=4)
+    assert joint.fields["y"].summarise(points.values["y"], points.weight, "mode")[:, 0].tolist() == [0, 0, 2, 2]
+
+
+def test_interpolate_refuses_ways_without_two_ends() -> None:
+    joint = linear()
+    for a, b, options in ((X[:2], X[:3], {}), (X[:1], X[:1], {"steps": 1}), (X[:1], X[:1], {"how": "bent"})):
+        with pytest.raises(QueryError):
+            interpolate(joint, (evidence(joint, a), evidence(joint, b)), rng=shared(), **options)
+
+
+# ---------------------------------------------------------------- augment
+
+
+def test_every_class_becomes_as_frequent_as_the_most_frequent() -> None:
+    joint = labelled()
+    y = torch.tensor([[0.0]] * 3000 + [[1.0]] * 20 + [[2.0]] * 5 + [[math.nan]])
+    x = torch.zeros(3026, 2)
+    x[5, 1] = math.nan
+    rows = both(joint, y, x)
+    more = augment(joint, rows, rng=shared(), target="y")
+    assert more.original == 3026
+    for name in ("x", "y"):
+        assert torch.equal(more.values[name][:3026], rows.values[name])
+        assert more.known[name] is not None
+        assert bool(more.known[name][3026:].all())
+    assert not bool(more.known["x"][5, 1])
+    fresh = slice(3026, None)
+    labels = more.values["y"][fresh, 0, 0].long()
+    assert torch.bincount(labels).tolist() == [0, 2980, 2995]
+    for code in (1, 2):
+        for i, table in enumerate(TABLES):
+            shares_of = (
+                torch.bincount(more.values["x"][fresh][labels == code, i, 0].long(), minlength=table.shape[1])
+                / (labels == code).sum()
+            )
+            np.testing.assert_allclose(shares_of, table[code], atol=0.04)
+
+
+def test_new_rows_may_keep_the_shares_of_the_classes() -> None:
+    joint = blocks(True, (3, 2))
+    rows = evidence(joint, [[0.0, 1.0]] * 6 + [[1.0, 0.0]] * 3 + [[2.0, 0.0]])
+    more = augment(joint, rows, rng=shared(), target="p", n=25)
+    assert torch.bincount(more.values["x"][10:, 0, 0].long()).tolist() == [15, 8, 2]
+    balanced = augment(joint, evidence(joint, [[0.0, 1.0], [1.0, 1.0]]), rng=shared(), target="p")
+    assert balanced.rows == 2
+
+
+def test_augment_needs_classes() -> None:
+    with pytest.raises(QueryError, match="categories"):
+        augment(linear(), evidence(linear(), X), rng=shared(), target="a")
+    joint = labelled()
+    with pytest.raises(QueryError, match="empty"):
+        augment(joint, both(joint, torch.full((2, 1), torch.nan), torch.zeros(2, 2)), rng=shared(), target="y")
+
+
+# ---------------------------------------------------------------- explain
+
+
+def test_the_unit_that_is_used_is_found() -> None:
+    joint = linear()
+    report = explain(joint, evidence(joint, X), rng=shared(), steps=5)
+    assert [u["active"] for u in report["units"]] == [True, False]
+    precision = 1 + float((W**2).sum()) / SIGMA**2
+    mean = embed(joint, evidence(joint, X), rng=shared())[:, 0]
+    kl = 0.5 * (1 / precision + mean**2 - 1 + math.log(precision)).mean() / math.log(2)
+    assert report["units"][0]["kl_bits"] == pytest.approx(float(kl), rel=1e-4)
+    assert report["units"][1]["kl_bits"] == pytest.approx(0, abs=1e-5)
+    assert report["bits"] == pytest.approx(float(kl), rel=1e-4)
+    assert report["sentence"].startswith("1 of 2 latent units carries information")
+    does = report["units"][0]["does"]
+    assert [d["cell"] for d in does] == ["a", "b", "c"]
+    assert does[0]["bits"] / does[2]["bits"] == pytest.approx(float(W[0] / W[2]) ** 2, rel=0.02)
+    assert report["traversals"]["units"] == [0]
+    assert report["traversals"]["offsets"] == [-2.5, -1.25, 0, 1.25, 2.5]
+    way = summary(joint, report["traversals"]["records"])
+    steps = np.diff(way, axis=0)
+    np.testing.assert_allclose(steps / steps[:, :1], np.tile(W / W[0], (4, 1)), rtol=1e-3)
+    np.testing.assert_allclose(way[2], X.mean(0), atol=0.2)
+
+
+def test_a_latent_that_carries_nothing_is_called_that() -> None:
+    joint = labelled()
+    report = explain(joint, both(joint, torch.tensor([[0.0], [1.0]]), torch.zeros(2, 2)), rng=shared())
+    assert report["active"] == 0
+    assert "collapsed" in report["sentence"]
+    assert "traversals" not in report
+    with pytest.raises(QueryError):
+        explain(joint, both(joint, torch.zeros(1, 1), torch.zeros(1, 2)), rng=shared())
+
+
+# ---------------------------------------------------------------- the contract
+
+
+@pytest.mark.parametrize("name", members("jobs"))
+def test_every_job_keeps_the_contract(name: str) -> None:
+    check_job(member("jobs", name))
+
+
+@pytest.mark.parametrize("name", ["score", "embed", "impute", "reconstruct"])
+def test_jobs_keep_the_contract_when_run(name: str) -> None:
+    joint = blocks(True)
+    raw = np.column_stack([np.arange(8) % 3, np.linspace(-2, 2, 8), np.arange(8) % 2, np.linspace(3, -3, 8)])
+    raw[0, 0] = np.nan
+    check_job(member("jobs", name), joint, evidence(joint, raw))
+
+
+def test_a_job_that_breaks_the_contract_is_told() -> None:
+    def nameless(joint: Any, evidence: Any, *, rng: Any, size: int = 3) -> Any:
+        """Do it.
+
+        Args:
+            other: what is not there.
+        """
+
+    with pytest.raises(AssertionError, match="@job"):
+        check_job(nameless)
+    with pytest.raises(AssertionError, match="size"):
+        check_job(mark("rows", "array")(nameless))

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from vaery.core.choose import Chooser, from_prior_given, from_values
 from vaery.core.density import Density, masked
-from vaery.core.errors import choice
 from vaery.core.evidence import Evidence
 from vaery.core.field import all_known
 from vaery.core.job import Points
@@ -154,7 +153,7 @@ def conditionals(
         others: what each cell may hold given the *other* known cells, itself left out.
     """
     names = list(joint.fields) if only is None else only
-    u = _levels_of_probability(joint, names)
+    u = probabilities(joint, names)
     values: dict[str, list[Tensor]] = {name: [] for name in names}
     weights = []
     for part, noise in sliced(joint, evidence, rng, max(1, draws)):
@@ -165,7 +164,7 @@ def conditionals(
     return Points({name: torch.cat(v, 1) for name, v in values.items()}, torch.cat(weights, 1), "mean")
 
 
-def _levels_of_probability(joint: Joint, names: list[str]) -> Tensor:
+def probabilities(joint: Joint, names: list[str]) -> Tensor:
     """Equally spaced probabilities: as many as memory allows for records of this size, 8 to 32."""
     cells = sum(prod(joint.fields[name].event) for name in names)
     points = max(8, min(32, 16384 // max(1, cells)))
@@ -176,15 +175,15 @@ def _points(joint: Joint, site: Site, evidence: Evidence, u: Tensor, others: boo
     """``[Q · S, B, E…]`` quantiles of each cell at one site."""
     if site.posterior is not None:  # a field before the latent: known, or else what its posterior makes of the rest
         guess = site.posterior.quantile(u)
-        value = _blank(joint, evidence, site.name)[0] if site.value is None else site.value
+        value = known_cells(joint, evidence, site.name)[0] if site.value is None else site.value
         drawn = torch.ones_like(evidence.present(site.name)) if site.drawn is None else site.drawn
         return torch.where(drawn.view(-1, *([1] * (value.dim() - 2))), guess, value).flatten(0, 1)
-    value, known = _blank(joint, evidence, site.name)
+    value, known = known_cells(joint, evidence, site.name)
     cell = (site.density.given_others if others else site.density.given)(value, known)
     return cell.quantile(u).flatten(0, 1)
 
 
-def _blank(joint: Joint, evidence: Evidence, name: str) -> tuple[Tensor, Tensor]:
+def known_cells(joint: Joint, evidence: Evidence, name: str) -> tuple[Tensor, Tensor]:
     """The field's value ``[B, E…]`` and mask ``[B, M…]``, zeros and all false where the evidence has none."""
     field, rows, device = joint.fields[name], evidence.rows, joint.device
     if name not in evidence:
@@ -215,28 +214,3 @@ def offer(joint: Joint, values: dict[str, Tensor], rows: int) -> Trace:
 
     otherwise: Chooser = leave
     return joint.trace(rows, from_values(values, otherwise))
-
-
-def locate(joint: Joint, target: str) -> tuple[str, int]:
-    """Where a target is: the field's name and the index of the cell in it.
-
-    Args:
-        target: the name of a cell (a column), of a field with one cell (a label), or ``"field.cell"``.
-
-    Raises:
-        ChoiceError: nothing is called that, or more than one cell is.
-
-    """
-    places: dict[str, list[tuple[str, int]]] = {}
-    for name, field in joint.fields.items():
-        names = field.cell_names or ()
-        if field.cells is not None and len(field.cells) == 1 and name not in names:
-            places.setdefault(name, []).append((name, 0))
-        for i, cell in enumerate(names):
-            places.setdefault(cell, []).append((name, i))
-            places.setdefault(f"{name}.{cell}", []).append((name, i))
-    found = places.get(target, [])
-    if len(found) == 1:
-        return found[0]
-    there_is = [place for place, at in places.items() if len(at) == 1 and not (found and "." not in place)]
-    raise choice("target", target, there_is)

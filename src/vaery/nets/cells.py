@@ -59,4 +59,4 @@ class CellInput(nn.Module):
             index = torch.cat([index, high], 1)
             weight = torch.cat([weight, weight * self.is_wide], 1)
         bag = F.embedding_bag(index, self.table, mode="sum", per_sample_weights=weight.to(self.table.dtype).contiguous())
-        return out + bag.view(*lead, -1).to(out.dtype)
+        return out + bag.view(*lead, self.width).to(out.dtype)

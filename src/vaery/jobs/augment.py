@@ -1,0 +1,92 @@
+"""Augment: more rows of the classes that are rare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vaery.core.errors import QueryError
+from vaery.core.evidence import Evidence, concatenate
+from vaery.core.job import job
+from vaery.core.random import Random
+from vaery.inference import complete, known_cells
+from vaery.joint import Joint
+from vaery.target import locate, spec
+
+CANDIDATES = 16  # latents that each new row is picked from
+
+
+@dataclass(frozen=True)
+class Augmented(Evidence):
+    """The rows that came in, then new ones.
+
+    Attributes:
+        original: how many of the rows, from the first, are those that came in.
+    """
+
+    original: int = 0
+
+
+@job(takes="rows", gives="records", keep=True)
+@torch.no_grad()
+def augment(joint: Joint, evidence: Evidence, *, rng: Random, target: str, n: int = 0) -> Augmented:
+    """Your rows, and new ones after them, so that every class is as frequent as the most frequent.
+
+    New rows are drawn from the model given their class. Train on the result, and test on rows that were never
+    augmented.
+
+    Args:
+        target: the column whose levels are the classes.
+        n: this many new rows instead, with the classes in the shares they have now.
+
+    Returns:
+        An :class:`Augmented`: the rows that came in come first.
+
+    Raises:
+        ChoiceError: no column is called ``target``.
+        QueryError: it holds numbers, or is empty in all rows.
+    """
+    name, cell = locate(joint, target)
+    if spec(joint, name, cell).family is not None:
+        raise QueryError(
+            f"{target!r} holds numbers; augment needs a column of categories, whose levels are the classes"
+        )
+    evidence = evidence.to(joint.device)
+    value, known = known_cells(joint, evidence, name)
+    codes = value[:, cell, 0][known[:, cell]].long()
+    if not len(codes):
+        raise QueryError(f"{target!r} is empty in all rows; augment needs rows whose class is known")
+    counts = torch.bincount(codes)
+    wanted = _shares(counts, n) if n else (counts.max() - counts) * (counts > 0)
+    classes = torch.arange(len(counts), device=codes.device).repeat_interleave(wanted)
+    new = complete(joint, _of_class(joint, name, cell, classes), rng=rng.spawn(share_rows=False), candidates=CANDIDATES)
+    both = concatenate([_everywhere(joint, evidence), _everywhere(joint, _all(new.values, len(classes)))])
+    return Augmented(both.rows, both.values, both.known, {}, evidence.rows)
+
+
+def _shares(counts: Tensor, n: int) -> Tensor:
+    """``n`` split in proportion to the counts: whole parts first, then the largest remainders."""
+    exact = counts.double() * n / counts.sum()
+    whole = exact.floor().long()
+    largest = (exact - whole).argsort(descending=True, stable=True)[: n - int(whole.sum())]
+    return whole.index_add(0, largest, torch.ones_like(largest))
+
+
+def _of_class(joint: Joint, name: str, cell: int, classes: Tensor) -> Evidence:
+    """Rows of which only the class is known."""
+    value = torch.zeros(len(classes), *joint.fields[name].event, device=classes.device)
+    known = torch.zeros(len(classes), *joint.fields[name].mask, dtype=torch.bool, device=classes.device)
+    value[:, cell, 0], known[:, cell] = classes.float(), True
+    return Evidence(len(classes), {name: value}, {name: known})
+
+
+def _all(values: dict[str, Tensor], rows: int) -> Evidence:
+    return Evidence(rows, values, dict.fromkeys(values))
+
+
+def _everywhere(joint: Joint, evidence: Evidence) -> Evidence:
+    """The same evidence with every field in it, and explicit masks."""
+    cells = {name: known_cells(joint, evidence, name) for name in joint.fields}
+    return Evidence(evidence.rows, {k: v for k, (v, _) in cells.items()}, {k: m for k, (_, m) in cells.items()})

@@ -1,0 +1,112 @@
+"""Interpolate: rows on the way from one to another."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vaery.core.errors import QueryError
+from vaery.core.evidence import Evidence
+from vaery.core.job import Points, job
+from vaery.core.random import Random
+from vaery.core.trace import Site
+from vaery.inference import BATCH, conditionals, firsts, known_cells, offer, probabilities
+from vaery.joint import Joint
+
+
+@job(takes="two rows", gives="records")
+@torch.no_grad()
+def interpolate(
+    joint: Joint, evidence: tuple[Evidence, Evidence], *, rng: Random, steps: int = 9, how: str = "straight"
+) -> Points:
+    """Rows on the way from one row to another, through the latent.
+
+    The first and the last are the reconstructions of the two. All rows between share their noise, so that neighbours
+    differ by their place on the way alone; cells on which the two rows agree stay as they are.
+
+    Args:
+        steps: rows on each way, both ends included.
+        how: the way: "straight", or "spherical" (an arc, which keeps the distance from the middle of the latent).
+
+    Returns:
+        Points of ``B × steps`` rows: all steps of the first pair, then those of the second.
+
+    Raises:
+        QueryError: the two sets of rows differ in number, there are fewer than two steps, or ``how`` is neither.
+    """
+    a, b = (e.to(joint.device) for e in evidence)
+    if a.rows != b.rows:
+        raise QueryError(
+            f"interpolate() goes from row to row: {a.rows} rows came to start from, and {b.rows} to end at"
+        )
+    if steps < 2:
+        raise QueryError(f"steps={steps}: a way has two ends, so at least steps=2")
+    if how not in WAYS:
+        raise QueryError(f"how={how!r} is not a way through the latent; write how='straight' or how='spherical'")
+    stream = rng.spawn(share_rows=True)
+    start, size, parts = stream.state(), max(1, BATCH // steps), []
+    for first in range(0, max(1, a.rows), size):
+        stream.restore(start)
+        rows = slice(first, first + size)
+        parts.append(_ways(joint, a[rows], b[rows], stream, torch.linspace(0, 1, steps, device=joint.device), how))
+    values = {name: torch.cat([part[name] for part in parts], 1) for name in joint.fields}
+    some = next(iter(values.values()))
+    return Points(values, torch.full(some.shape[:2], 1 / len(some), device=some.device), "mean")
+
+
+def _ways(joint: Joint, a: Evidence, b: Evidence, rng: Random, t: Tensor, how: str) -> dict[str, Tensor]:
+    """Field → ``[Q, B · T, E…]``."""
+    ends = [joint.infer(e, rng=rng.spawn(), mean=True, only=[]) for e in (a, b)]
+    path = {}
+    for name, start in ends[0].sites.items():
+        z = start.value, ends[1][name].value
+        assert z[0] is not None
+        assert z[1] is not None
+        path[name] = (_nearest if name in firsts(joint) else WAYS[how])(z[0][0], z[1][0], t).flatten(0, 1)[None]
+    sites = offer(joint, path, a.rows * len(t))
+    kept = [conditionals(joint, e, rng=rng.spawn(), draws=0, others=True).values for e in (a, b)]
+    values = {}
+    for name in joint.fields:
+        between = _between(joint, sites[name], name, a, b, rng.spawn(), len(t)).unflatten(1, (a.rows, len(t)))
+        between = between.clone()
+        between[:, :, 0], between[:, :, -1] = kept[0][name], kept[1][name]
+        values[name] = between.flatten(1, 2)
+    return values
+
+
+def _between(joint: Joint, site: Site, name: str, a: Evidence, b: Evidence, rng: Random, steps: int) -> Tensor:
+    """``[Q, B · T, E…]``: quantiles where cells are independent given the latent, else one draw with shared noise."""
+    u = probabilities(joint, list(joint.fields))
+    if site.value is not None:  # before the latent
+        return site.value.expand(len(u), *site.value.shape[1:])
+    (from_, known), (to, also) = known_cells(joint, a, name), known_cells(joint, b, name)
+    same = from_ == to
+    agree = known & also & same.flatten(known.dim()).all(-1) if same.dim() > known.dim() else known & also & same
+    value, agree = from_.repeat_interleave(steps, 0), agree.repeat_interleave(steps, 0)
+    single = site.density.given(torch.zeros_like(value), torch.zeros_like(agree))
+    if single is site.density:
+        return single.quantile(u).flatten(0, 1)
+    return site.density.sample(rng, value, agree).expand(len(u), *value.shape)
+
+
+def _straight(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """``a, b [B, Z]`` → ``[B, T, Z]``."""
+    t = t[:, None]
+    return (1 - t) * a[:, None] + t * b[:, None]
+
+
+def _spherical(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """Along the great circle (Shoemake, 1985): ``(sin((1 - t) ω) a + sin(t ω) b) / sin ω``, ω the angle between."""
+    cosine = torch.cosine_similarity(a, b, -1).clamp(-1, 1)
+    angle = cosine.arccos()[:, None, None]
+    t = t[:, None]
+    arc = (((1 - t) * angle).sin() * a[:, None] + (t * angle).sin() * b[:, None]) / angle.sin()
+    return torch.where(angle.sin().abs() < 1e-4, _straight(a, b, t[:, 0]), arc)
+
+
+def _nearest(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """What cannot be blended: the nearer end."""
+    return torch.stack([a if x < 0.5 else b for x in t.tolist()], 1)
+
+
+WAYS = {"straight": _straight, "spherical": _spherical}
