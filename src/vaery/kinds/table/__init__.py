@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vaery.kinds.table.field import TableField, describe
+from vaery.kinds.table.describe import describe
+from vaery.kinds.table.field import TableField
 from vaery.kinds.table.io import read, write
 from vaery.kinds.table.looks import looks_like
 from vaery.kinds.table.nets import carry, decoder, encoder, suggest

@@ -144,6 +144,50 @@ def object_key(value: Any) -> tuple[bool, Any]:
     return isinstance(value, bool), value
 
 
+def as_time(array: Any, name: str) -> Any:
+    """Text, dates and times of other units or zones as ``name``. A zone is neither added to a value nor dropped.
+
+    Raises:
+        ValueError: that cannot be.
+    """
+    import pyarrow as pa
+    import pyarrow.types as t
+
+    kind = arrow_type(name)
+    if t.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    textual = t.is_large_string(array.type)
+    if t.is_timestamp(kind) and kind.tz is not None:
+        if textual:
+            try:
+                return array.cast(kind)  # each value names its zone
+            except pa.ArrowException:
+                array = array.cast(pa.timestamp(kind.unit))
+        if not (t.is_timestamp(array.type) and array.type.tz is not None):
+            return from_local_clock(array, kind)
+    elif t.is_timestamp(array.type) and array.type.tz is not None:
+        raise ValueError("a time with a zone in a column without one")
+    if textual and t.is_date(kind):
+        array = array.cast(pa.timestamp("us"))
+    return array.cast(kind, safe=False)
+
+
+def local_clock(array: Any) -> Any:
+    """Times with a zone as the clock there shows them."""
+    import pyarrow.compute as pc
+
+    return pc.local_timestamp(array)  # type: ignore[attr-defined]
+
+
+def from_local_clock(array: Any, kind: Any) -> Any:
+    """The inverse of :func:`local_clock`; of an hour that the clock shows twice, the first."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    shown = array.cast(pa.timestamp(kind.unit))
+    return pc.assume_timezone(shown, kind.tz, ambiguous="earliest", nonexistent="earliest")  # type: ignore[attr-defined]
+
+
 def _objects(values: Any, name: str) -> Array:
     import pyarrow as pa
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from vaery.core.errors import DataError, QueryError
 from vaery.core.query import Between, OneOf
-from vaery.kinds.table import arrays
+from vaery.core.region import Region
+from vaery.kinds.table import arrays, words
 from vaery.kinds.table.column import COUNTS, Column
+from vaery.kinds.table.encode import encode, native
 
 OPEN = 1e4  # an open end, on the scaled axis; the map grows like a logarithm out there, so nothing lies beyond
 INSIDE = 0.499  # whole numbers end this far from their middle: a half would be rounded out of the range
@@ -30,6 +34,25 @@ class Allowed:
 
     levels: tuple[bool, ...]
     intervals: tuple[tuple[float, float], ...]
+
+
+def region_of(columns: Sequence[Column], conditions: Mapping[str, Between | OneOf]) -> Region:
+    """Conditions by column name → one row of a region; the other columns are free.
+
+    Raises:
+        QueryError: see :func:`allowed`.
+    """
+    found = {i: allowed(c, conditions[c.name]) for i, c in enumerate(columns) if c.name in conditions}
+    depth = max(1, *(len(a.intervals) for a in found.values()))
+    asked = torch.zeros(1, len(columns), dtype=torch.bool)
+    levels = torch.ones(1, len(columns), max(1, *(c.cell.levels for c in columns)), dtype=torch.bool)
+    low, high = torch.full((1, len(columns), depth), -OPEN), torch.full((1, len(columns), depth), OPEN)
+    for i, part in found.items():
+        nowhere = [(1.0, 0.0)] * (depth - len(part.intervals))
+        asked[0, i], levels[0, i] = True, False
+        levels[0, i, : len(part.levels)] = torch.tensor(part.levels, dtype=torch.bool)
+        low[0, i], high[0, i] = torch.tensor([*part.intervals, *nowhere]).T
+    return Region(asked, levels, low, high)
 
 
 def allowed(column: Column, condition: Between | OneOf) -> Allowed:
@@ -51,7 +74,7 @@ def _between(column: Column, asked: Between) -> Allowed:
             return _between_levels(column, asked)
         raise QueryError(
             f"column {column.name!r} has no order, so nothing lies between {asked.low!r} and {asked.high!r}: ask for "
-            f"one_of({_some(column)})"
+            f"one_of({words.levels(column)})"
         )
     low = -math.inf if asked.low is None else _own(column, asked.low, last=False)
     high = math.inf if asked.high is None else _own(column, asked.high, last=True)
@@ -59,7 +82,7 @@ def _between(column: Column, asked: Between) -> Allowed:
     levels = tuple(bool(low <= v <= high) for v in own)
     interval = None if _all_levels(column) else _interval(column, low, high)
     if not any(levels) and interval is None:
-        raise QueryError(f"column {column.name!r} has no value in {_words(asked)}: it holds {span(column)}")
+        raise QueryError(f"column {column.name!r} has no value in {_words(asked)}: it holds {words.span(column)}")
     return Allowed(levels, () if interval is None else (interval,))
 
 
@@ -67,11 +90,13 @@ def _between_levels(column: Column, asked: Between) -> Allowed:
     ends = []
     for value, end in ((asked.low, 0), (asked.high, len(column.levels) - 1)):
         if value is not None and value not in column.levels:
-            raise QueryError(f"{value!r} is no level of column {column.name!r}; in order they are {_some(column)}")
+            raise QueryError(
+                f"{value!r} is no level of column {column.name!r}; in order they are {words.levels(column)}"
+            )
         ends.append(end if value is None else column.levels.index(value))
     if ends[0] > ends[1]:
-        words = f"{asked.low!r} comes after {asked.high!r}"
-        raise QueryError(f"in column {column.name!r}, {words}: its order is {_some(column)}")
+        said = f"{asked.low!r} comes after {asked.high!r}"
+        raise QueryError(f"in column {column.name!r}, {said}: its order is {words.levels(column)}")
     return Allowed(tuple(ends[0] <= i <= ends[1] for i in range(len(column.levels))), ())
 
 
@@ -82,7 +107,7 @@ def _one_of(column: Column, asked: OneOf) -> Allowed:
         if code < len(levels):
             levels[code] = True
         elif _all_levels(column):
-            raise QueryError(f"column {column.name!r} never held {value!r}; known are {_some(column)}")
+            raise QueryError(f"column {column.name!r} never held {value!r}; known are {words.levels(column)}")
         elif column.decimals is None:
             raise QueryError(
                 f"column {column.name!r} holds numbers with any decimals, and the chance of exactly {value!r} is nil: "
@@ -94,7 +119,7 @@ def _one_of(column: Column, asked: OneOf) -> Allowed:
     found = tuple(i for i in intervals if i is not None)
     if not any(levels) and not found:
         raise QueryError(
-            f"column {column.name!r} has none of {', '.join(map(repr, asked.values))}: it holds {span(column)}"
+            f"column {column.name!r} has none of {', '.join(map(repr, asked.values))}: it holds {words.span(column)}"
         )
     return Allowed(tuple(levels), found)
 
@@ -102,7 +127,7 @@ def _one_of(column: Column, asked: OneOf) -> Allowed:
 def single(column: Column, value: Any) -> tuple[int, float]:
     """One value → its code and number."""
     try:
-        code, number, known = column.encode(arrays.as_array([value], column.name))
+        code, number, known = encode(column, arrays.as_array([value], column.name))
     except DataError as error:
         raise QueryError(
             str(error).replace("row 0 of column", "column").replace(": leave the cell empty", "")
@@ -114,7 +139,7 @@ def single(column: Column, value: Any) -> tuple[int, float]:
 
 def _all_levels(column: Column) -> bool:
     """Its numbers are only a way out for values that were never seen."""
-    return column.family is None or sum(column.shares) > 1 - 1e-4
+    return column.family is None or column.rest == 0
 
 
 def _interval(column: Column, low: float, high: float) -> tuple[float, float] | None:
@@ -174,7 +199,7 @@ def _is_real(value: Any) -> bool:
 def _time(column: Column, value: Any, last: bool) -> float:
     try:
         one = arrays.as_array([value], column.name)
-        ticks = int(column.native(one, np.array([True]))[0])
+        ticks = int(native(column, one, np.array([True]))[0])
     except (DataError, IndexError) as error:
         example = "between('2020-01-01', '2020-12-31')" if "time" not in column.type[:4] else "between(low, high)"
         raise QueryError(
@@ -188,29 +213,6 @@ def _time(column: Column, value: Any, last: bool) -> float:
         unit = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[column.type.split("[")[1].rstrip("]").split(",")[0]]
         own += DAY * unit / column.step - 1
     return own
-
-
-# ---------------------------------------------------------------------- words
-
-
-def span(column: Column) -> str:
-    """What a column holds, in words: its levels, or its range."""
-    if not column.counted or column.family is None:
-        return _some(column)
-    ends = np.array([column.low, column.high])
-    if column.levels:
-        own = column.own(column.level_values)
-        ends = np.array([min(ends[0], own.min()), max(ends[1], own.max())])
-    low, high = column.as_arrow(column.raw(ends)).to_pylist()  # type: ignore[union-attr]
-    return f"{low} to {high}"
-
-
-def _some(column: Column) -> str:
-    shown = column.decode(
-        np.arange(min(12, len(column.levels)), dtype=float), np.zeros(min(12, len(column.levels))), None
-    )
-    values = list(shown) if isinstance(shown, np.ndarray) else shown.to_pylist()
-    return ", ".join(repr(v) for v in values) + (", …" if len(column.levels) > 12 else "")
 
 
 def _words(asked: Between) -> str:

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaery.core.errors import ChoiceError, DataError, choice
-from vaery.kinds.table import arrays
+from vaery.kinds.table import arrays, words
 from vaery.kinds.table.arrays import Array
-from vaery.kinds.table.column import COUNTS, SORTS, Column, infinite_value
+from vaery.kinds.table.column import COUNTS, SORTS, Column
+from vaery.kinds.table.encode import native
 from vaery.kinds.table.scale import Floats, Scale, normal_scores, standard
 
 SPIKE = 0.05  # a value that holds a larger share of a column is a level
@@ -109,7 +110,7 @@ def _levelled(
 
 def _count(base: Column, array: Array, known: NDArray[np.bool_]) -> tuple[list[Any], list[int]]:
     if base.counted:
-        x = base.native(array, known)[known]
+        x = native(base, array, known)[known]
         values, counts = np.unique(x, return_counts=True)
         whole = x.dtype.kind == "f" and bool((values == np.rint(values)).all()) and base.type == "int64"
         return [int(v) if whole else v for v in values.tolist()], counts.tolist()
@@ -146,18 +147,20 @@ def _shares(counts: Sequence[int], total: float | None = None) -> tuple[float, .
 
 
 def _counted(base: Column, array: Array, known: NDArray[np.bool_], asked: str | None, family: str | None) -> Column:
-    x = base.native(array, known)[known]
+    base = replace(base, local=_midnights(array))
+    x = native(base, array, known)[known]
     size = np.abs(x.astype(np.float64))
     if (size > LARGEST).any():
-        raise infinite_value(base.name, int(known.nonzero()[0][size.argmax()]), float(x[size.argmax()]))
+        raise words.infinite(base.name, int(known.nonzero()[0][size.argmax()]), float(x[size.argmax()]))
     base = _own_units(base, x, single=base.dtype in SINGLE_PRECISION)
-    x = base.native(array, known)[known]
+    x = native(base, array, known)[known]
     values, counts = np.unique(x, return_counts=True)
     is_level = _is_level(values, counts, plain=asked in ("numeric", "integer", "datetime"), family=family)
     levels = values[is_level].tolist()
     base = replace(base, levels=tuple(levels), shares=_shares(counts[is_level].tolist(), float(counts.sum())))
     numbers = x[~np.isin(x, values[is_level])] if is_level.any() else x
-    return replace(_modelled(base, base.own(numbers), base.own(x), family), sort=_sort(base, len(values)))
+    base = replace(base, sort=_sort(base, len(values)), rest=float(f"{len(numbers) / len(x):.6g}"))
+    return _modelled(base, base.own(numbers), base.own(x), family)
 
 
 def _sort(base: Column, distinct: int) -> str:
@@ -183,6 +186,14 @@ def _own_units(base: Column, x: NDArray[Any], single: bool) -> Column:
         if np.abs(x).max() < 2**53 / 10**decimals and bool((near == same).all()):
             return replace(base, decimals=decimals)
     return base
+
+
+def _midnights(array: Array) -> bool:
+    """Times with a zone that are all midnight there: dates, that is."""
+    if not arrays.type_name(array).startswith("timestamp") or array.type.tz is None:
+        return False
+    local = arrays.local_clock(array)
+    return not (arrays.native(local)[arrays.known(array)] % (86_400 * RESOLUTION[array.type.unit])).any()
 
 
 def _steps(kind: str) -> list[int]:

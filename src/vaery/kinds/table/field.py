@@ -20,11 +20,15 @@ from vaery.core.region import Region
 from vaery.kinds.table import arrays
 from vaery.kinds.table.arrays import Array
 from vaery.kinds.table.column import COUNTS, Column
-from vaery.kinds.table.conditions import OPEN, Allowed, allowed, single
-from vaery.kinds.table.detect import describe_column
+from vaery.kinds.table.conditions import region_of, single
+from vaery.kinds.table.decode import decode
+from vaery.kinds.table.encode import encode, same_type
 from vaery.kinds.table.frames import NAMELESS, ONE_COLUMN, Frame, open_frame
-from vaery.kinds.table.restore import Restored, close_frame
+from vaery.kinds.table.restore import Restored, close_frame, overlay
 from vaery.kinds.table.summary import summarise_column
+
+# One column of a frame and the frame have the same types.
+COUSINS = {"series": "pandas", "polars_series": "polars", "arrow_array": "arrow", "array": "numpy", "tensor": "numpy"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class TableField(Field):
         value = np.zeros((frame.rows, len(self.columns), 2), dtype=np.float32)
         known = np.zeros((frame.rows, len(self.columns)), dtype=bool)
         for i, array in self._placed(frame).items():
-            code, number, here = self.columns[i].encode(array)
+            code, number, here = encode(self.columns[i], array)
             value[:, i, 0], value[:, i, 1], known[:, i] = code, number, here
         return torch.from_numpy(value), None if known.all() and frame.rows else torch.from_numpy(known)
 
@@ -123,7 +127,7 @@ class TableField(Field):
         mask = None if known is None else known.detach().cpu().numpy()
         clip = not (keep and like is None)
         made = [
-            c.decode(packed[:, i, 0], packed[:, i, 1], None if mask is None else mask[:, i], clip)
+            decode(c, packed[:, i, 0], packed[:, i, 1], None if mask is None else mask[:, i], clip)
             for i, c in enumerate(self.columns)
         ]
         return self._close(made, like, keep, given)
@@ -132,36 +136,27 @@ class TableField(Field):
         """Columns into the container of ``like`` (or as fitted), with what was known or given written over them."""
         frame = None if like is None else open_frame(like, self.name)
         placed = {} if frame is None else self._placed(frame)
+        source = {i: at for at, i in enumerate(placed)}  # where in the frame each of our columns is
         container = self.container if frame is None else frame.container
         if container in ONE_COLUMN and len(self.columns) > 1:
             container = self.container
-        source = list(placed) if frame is not None and frame.names is not None else []
-        out = {}
-        for i in [*source, *(i for i in range(len(self.columns)) if i not in source)]:
-            dtype = self._dtype(i, container, frame, placed)
-            array = made[i]
+        own = COUSINS.get(container, container) == COUSINS.get(self.container, self.container)
+        order = list(source) if frame is not None and frame.names is not None else []
+        out = []
+        for i in [*order, *(i for i in range(len(made)) if i not in order)]:
+            column, array = self.columns[i], made[i]
+            theirs = frame.dtypes[source[i]] if frame is not None and i in source else ""
+            dtype = column.dtype if own else theirs
             if keep and i in placed and len(placed[i]) == len(array):
-                array, dtype = overlay(array, placed[i], dtype, self._like_dtype(i, frame, placed))
-            if given and self.columns[i].name in given:
+                array, dtype = overlay(array, placed[i], dtype, theirs)
+            if given and column.name in given:
                 array, dtype = overlay(array, self._constant(i, given, len(array)), dtype, "")
-            out[i] = Restored(self._label(i, frame, placed), array, dtype, self.columns[i].categories)
-        return close_frame(container, list(out.values()), like)
+            label = self._label(i) if frame is None or i not in order else frame.label(source[i])
+            out.append(Restored(label, array, dtype, column.categories))
+        return close_frame(container, out, like)
 
-    def _label(self, i: int, frame: Frame | None, placed: Mapping[int, Array]) -> Any:
-        if frame is not None and frame.names is not None and i in placed:
-            at = list(placed).index(i)
-            return frame.labels[at] if frame.labels is not None else frame.names[at]
+    def _label(self, i: int) -> Any:
         return self.labels[i] if self.labels is not None else self.columns[i].name
-
-    def _dtype(self, i: int, container: str, frame: Frame | None, placed: Mapping[int, Array]) -> str:
-        """The container's own name for the column's type; ``""`` where only another container is known."""
-        family = {"series": "pandas", "polars_series": "polars", "arrow_array": "arrow", "array": "numpy"}
-        if family.get(container, container) == family.get(self.container, self.container):
-            return self.columns[i].dtype
-        return self._like_dtype(i, frame, placed)
-
-    def _like_dtype(self, i: int, frame: Frame | None, placed: Mapping[int, Array]) -> str:
-        return frame.dtypes[list(placed).index(i)] if frame is not None and i in placed else ""
 
     def _constant(self, i: int, given: Mapping[str, Any], rows: int) -> Array:
         column = self.columns[i]
@@ -169,7 +164,7 @@ class TableField(Field):
         if isinstance(one, np.ndarray):
             return np.repeat(one, rows)
         if column.counted:
-            one = column.same_type(one, arrays.known(one))
+            one = same_type(column, one, arrays.known(one))
         return one.take([0] * rows)
 
     def summarise(self, value: Tensor, weight: Tensor, how: str | float, like: Any = None, keep: bool = False) -> Any:
@@ -193,9 +188,9 @@ class TableField(Field):
             if len(self.columns) != 1:
                 raise QueryError(f"conditions on a table name its columns: {{{self.columns[0].name!r}: {asked!r}}}")
             asked = {self.columns[0].name: asked}
-        conditions = {k: v for k, v in asked.items() if isinstance(v, Between | OneOf)}
+        conditions = {self[k].name: v for k, v in asked.items() if isinstance(v, Between | OneOf)}
         exact = {self[k].name: v for k, v in asked.items() if k not in conditions}
-        region = self._region({k: allowed(self[k], v) for k, v in conditions.items()}) if conditions else None
+        region = region_of(self.columns, conditions) if conditions else None
         if not exact:
             return None, None, region
         value, known = torch.zeros(1, *self.event), torch.zeros(1, *self.mask, dtype=torch.bool)
@@ -204,22 +199,6 @@ class TableField(Field):
                 value[0, i] = torch.tensor(single(column, exact[column.name]))
                 known[0, i] = True
         return value, known, region
-
-    def _region(self, conditions: Mapping[str, Allowed]) -> Region:
-        depth = max((len(a.intervals) for a in conditions.values()), default=0) or 1
-        most = max(1, *(c.cell.levels for c in self.columns))
-        asked = torch.tensor([[c.name in conditions for c in self.columns]])
-        levels = torch.ones(1, len(self.columns), most, dtype=torch.bool)
-        low = torch.full((1, len(self.columns), depth), -OPEN)
-        high = torch.full((1, len(self.columns), depth), OPEN)
-        for i, column in enumerate(self.columns):
-            if column.name in conditions:
-                found = conditions[column.name]
-                empty = [(1.0, 0.0)] * (depth - len(found.intervals))
-                levels[0, i, :] = False
-                levels[0, i, : len(found.levels)] = torch.tensor(found.levels, dtype=torch.bool)
-                low[0, i], high[0, i] = torch.tensor([*found.intervals, *empty]).T
-        return Region(asked, levels, low, high)
 
     # ------------------------------------------------------------------ scales
 
@@ -236,77 +215,5 @@ class TableField(Field):
         return torch.from_numpy(out).to(value.device)
 
 
-def overlay(array: Array, over: Array, dtype: str, over_dtype: str) -> tuple[Array, str]:
-    """``array`` with the known values of ``over`` written over it, bit for bit; the type that can hold both."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    known = arrays.known(over)
-    if isinstance(array, np.ndarray) or isinstance(over, np.ndarray):
-        out = np.empty(len(array), dtype=object)
-        out[:] = array if isinstance(array, np.ndarray) else array.to_pylist()
-        top = over if isinstance(over, np.ndarray) else np.array([*over.to_pylist(), None], dtype=object)[:-1]
-        return np.where(known, top, out), dtype
-    if str(over.type).startswith("dictionary"):
-        over = over.dictionary_decode()  # type: ignore[union-attr]
-    if over.type != array.type:
-        try:
-            over = pc.if_else(pa.array(known), over, pa.scalar(None, over.type)).cast(array.type)  # type: ignore[attr-defined]
-        except pa.ArrowException:
-            array, dtype = array.cast(over.type, safe=False), over_dtype
-    if str(over.type) == "double" and over_dtype:
-        dtype = over_dtype if dtype in ("float32", "Float32", "float") else dtype
-    return pc.if_else(pa.array(known), over, array), dtype  # type: ignore[attr-defined]
-
-
 def _others(extra: Sequence[str]) -> str:
     return f" Also unknown: {', '.join(map(repr, extra[1:6]))}." if len(extra) > 1 else ""
-
-
-def describe(
-    raw: Any,
-    name: str = "table",
-    likelihood: str = "any_order",
-    columns: Mapping[str, Any] | None = None,
-    families: Mapping[str, str] | None = None,
-) -> TableField:
-    """Look at a table: what each column is. All of it can be overruled, and read in the result.
-
-    Args:
-        raw: a frame, array, list or path.
-        name: of the field.
-        likelihood: ``"any_order"`` (each cell sees any of the others) or ``"independent"`` (given the latent).
-        columns: column → sort (one of ``column.SORTS``), or the list of its levels in order.
-        families: column → the family of its numbers: ``"mixture"``, ``"normal"``, ``"student"``,
-            ``"logistic_mixture"``, ``"poisson"``, ``"negative_binomial"``, ``"zero_inflated"``; ``"categorical"`` or
-            ``"ordinal"``: all its values are levels.
-
-    Raises:
-        DataError: no rows, no columns, names that occur twice, infinities and whatever else no column can hold.
-        ChoiceError: an override names no column, sort or family.
-    """
-    frame = open_frame(raw, name)
-    if not frame.columns:
-        raise DataError("0 feature(s) (columns) were found; a minimum of 1 is required")
-    if frame.rows == 0:
-        raise DataError("0 sample(s) (rows) were found; a minimum of 1 is required")
-    names = frame.names or (
-        (name,) if frame.container in ONE_COLUMN else tuple(f"x{i}" for i in range(len(frame.columns)))
-    )
-    columns, families = columns or {}, families or {}
-    for asked in (*columns, *families):
-        if asked not in names:
-            raise choice("column", asked, names)
-    found = [
-        describe_column(
-            array,
-            names[i],
-            frame.dtypes[i],
-            asked=columns.get(names[i]),
-            family=families.get(names[i]),
-            order=frame.categories[i] if frame.orders[i] and names[i] not in columns else None,
-            categories=frame.categories[i],
-        )
-        for i, array in enumerate(frame.columns)
-    ]
-    return TableField(name, likelihood, tuple(found), frame.container, frame.labels)

@@ -41,6 +41,11 @@ class Frame:
     categories: tuple[tuple[Any, ...] | None, ...] = ()
     orders: tuple[bool, ...] = ()
 
+    def label(self, at: int) -> Any:
+        """The name of a column as it was."""
+        assert self.names is not None
+        return self.names[at] if self.labels is None else self.labels[at]
+
 
 def open_frame(raw: Any, name: str = "table") -> Frame:
     """Open anything tabular.

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vaery.kinds.table import arrays
 from vaery.kinds.table.arrays import Array, arrow_type
 
 POLARS = (
@@ -67,6 +68,29 @@ def close_frame(container: str, columns: Sequence[Restored], like: Any = None) -
     if container == "columns":
         return {c.label: _numpy_column(c) if c.dtype else c.to_list() for c in columns}
     return _numpy(container, columns)
+
+
+def overlay(array: Array, over: Array, dtype: str, over_dtype: str) -> tuple[Array, str]:
+    """``array`` with the known values of ``over`` written over it, bit for bit; the type that can hold both."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    known = arrays.known(over)
+    if isinstance(array, np.ndarray) or isinstance(over, np.ndarray):
+        out = np.empty(len(array), dtype=object)
+        out[:] = array if isinstance(array, np.ndarray) else array.to_pylist()
+        top = over if isinstance(over, np.ndarray) else np.array([*over.to_pylist(), None], dtype=object)[:-1]
+        return np.where(known, top, out), dtype
+    if str(over.type).startswith("dictionary"):
+        over = over.dictionary_decode()  # type: ignore[union-attr]
+    if over.type != array.type:
+        try:
+            over = pc.if_else(pa.array(known), over, pa.scalar(None, over.type)).cast(array.type)  # type: ignore[attr-defined]
+        except pa.ArrowException:
+            array, dtype = array.cast(over.type, safe=False), over_dtype
+    if str(over.type) == "double" and over_dtype:
+        dtype = over_dtype if dtype in ("float32", "Float32", "float") else dtype
+    return pc.if_else(pa.array(known), over, array), dtype  # type: ignore[attr-defined]
 
 
 # ---------------------------------------------------------------------- numpy

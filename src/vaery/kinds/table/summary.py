@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from vaery.core.errors import ChoiceError
 from vaery.kinds.table.arrays import Array
 from vaery.kinds.table.column import Column
+from vaery.kinds.table.decode import as_array, decode, numbers
 from vaery.kinds.table.scale import Floats
 
 CHUNK = 1 << 22  # at most so many entries of a rows × codes table at a time
@@ -26,24 +27,24 @@ def summarise_column(column: Column, value: Floats, weight: Floats, how: str | f
         raise ChoiceError(f"a summary is 'mean', 'median', 'mode' or a number between 0 and 1, not {how!r}")
     code, number, rows = value[..., 0], value[..., 1], value.shape[1]
     if column.counted and column.sort not in ("categorical", "boolean", "ordinal"):
-        return column.as_arrow(_numbers(column, code, number, weight, how))
+        return as_array(column, _numbers(column, code, number, weight, how))
     if column.sort == "ordinal" and how not in ("mean", "mode"):
         best = quantile(code, weight, 0.5 if how == "median" else float(how))
     else:
         best = heaviest(code, weight, max(1, column.cell.codes))
-    return column.decode(best, np.zeros(rows), None)
+    return decode(column, best, np.zeros(rows))
 
 
 def _numbers(column: Column, code: Floats, number: Floats, weight: Floats, how: str | float) -> NDArray[Any]:
     if how == "mode":
         return _mode(column, code, number, weight)
-    drawn = column.numbers(code.ravel(), number.ravel()).reshape(code.shape)
+    drawn = numbers(column, code.ravel(), number.ravel()).reshape(code.shape)
     own = column.own(drawn)
     if how == "mean":  # of a column of floats, a mean need not be a value that it can hold
         found = (own * weight).sum(0) / weight.sum(0)
     else:
         found = quantile(own, weight, 0.5 if how == "median" else float(how))
-    return column.raw(found)
+    return column.native(found)
 
 
 def _mode(column: Column, code: Floats, number: Floats, weight: Floats) -> NDArray[Any]:
@@ -55,7 +56,7 @@ def _mode(column: Column, code: Floats, number: Floats, weight: Floats) -> NDArr
     half = GRID // 2
     start = (grid[half:] - grid[:-half]).argmin(0)
     centre = np.take_along_axis(grid, (start + half // 2)[None], 0)[0]
-    return column.numbers(best, centre)
+    return numbers(column, best, centre)
 
 
 def quantile(value: Floats, weight: Floats, share: float) -> Floats:
