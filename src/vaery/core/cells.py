@@ -10,7 +10,7 @@ one call for each *family* in it, not one for each column.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -160,20 +160,26 @@ class CellDensity(Density):
 
     def quantile(self, u: Tensor) -> Tensor:
         """Levels come first, in the order of their codes, then numbers."""
+        return self._spread(u, quantile)
+
+    def points(self, u: Tensor) -> Tensor:
+        return self._spread(u, lambda density, share: density.transport(share))
+
+    def _spread(self, u: Tensor, read: Callable[[Elementwise, Tensor], Tensor]) -> Tensor:
         u = u.view(-1, 1, 1, 1)
         full = u.expand(len(u), *self.shape)
         code = self._start_code(full.shape)
         rest = full.clone()  # the share of u that is left for the number
         for role, columns, density in self.groups:
             if role == "code":
-                chosen = quantile(density, u)
+                chosen = density.transport(u)  # codes have an order, so this is the quantile
                 below, upto = density.cdf(chosen - 1), density.cdf(chosen)
                 code[..., columns] = chosen
                 rest[..., columns] = ((u - below) / (upto - below).clamp(min=1e-9)).clamp(1e-6, 1 - 1e-6)
         number = torch.zeros_like(code)
         for role, columns, density in self.groups:
             if role == "number":
-                number[..., columns] = quantile(density, rest[..., columns])
+                number[..., columns] = read(density, rest[..., columns])
         return self._join(code, number)
 
     def sample_within(
@@ -234,11 +240,12 @@ class CellDensity(Density):
 
 def _draw_in_range(density: Elementwise, low: Tensor, high: Tensor, rng: Random) -> tuple[Tensor, Tensor]:
     """P(number in any of the R intervals) and a draw from there: both ``[S, B, C]``."""
-    below = torch.stack([density.cdf(edge - 1 if density.discrete else edge) for edge in low.unbind(-1)], -1)
+    before = low - 1 if density.discrete else torch.nextafter(low, torch.full_like(low, -torch.inf))
+    below = torch.stack([density.cdf(edge) for edge in before.unbind(-1)], -1)
     upto = torch.stack([density.cdf(edge) for edge in high.unbind(-1)], -1)
     mass = torch.where(low <= high, (upto - below).clamp(min=0), torch.zeros_like(upto))
     which = rng.categorical(mass.clamp(min=1e-30).log())[..., None]
-    pick = lambda t: t.expand(mass.shape).gather(-1, which).squeeze(-1)  # noqa: E731
+    chosen = lambda t: t.expand(mass.shape).gather(-1, which).squeeze(-1)  # noqa: E731
     share = rng.uniform(tuple(density.shape))
-    drawn = quantile(density, (pick(below) + share * pick(mass)).clamp(1e-7, 1 - 1e-7))
-    return mass.sum(-1), torch.minimum(torch.maximum(drawn, pick(low)), pick(high))
+    drawn = quantile(density, (chosen(below) + share * chosen(mass)).clamp(1e-7, 1 - 1e-7))
+    return mass.sum(-1), torch.minimum(torch.maximum(drawn, chosen(low)), chosen(high))

@@ -53,6 +53,7 @@ def check_family(family: Family) -> None:
     with torch.no_grad():
         for density in (family(torch.zeros_like(raw)), family(raw)):
             _check_cdf(density)
+            _check_transport(density)
             _check_log_prob(density)
             _check_draws(density, rng)
     _check_rows(family, rng)
@@ -106,6 +107,16 @@ def _check_cdf(density: Elementwise) -> None:
     _expect(bool((at >= u - 1e-4).all() and (below <= u + 1e-4).all()), "quantile must invert cdf")
     for end, wanted in ((-math.inf, 0.0), (math.inf, 1.0)):
         _near(density.cdf(torch.full_like(value[0], end)), wanted, 1e-5, f"cdf({end}) must be {wanted}")
+
+
+def _check_transport(density: Elementwise, count: int = 2000) -> None:
+    """Evenly spread numbers must come out spread as the density: as many below any value as the CDF says."""
+    u = (torch.arange(count, device=density.mean().device) + 0.5) / count
+    points = density.transport(u.view(-1, *([1] * len(density.shape))))
+    for edge in (0.1, 0.5, 0.9):
+        value = quantile(density, torch.tensor(edge, device=u.device))
+        share, wanted = (points <= value).double().mean(0), density.cdf(value).double()
+        _expect(bool(((share - wanted).abs() < 0.02).all()), f"transport must spread values as the cdf says: {share} is not {wanted}")
 
 
 def _check_log_prob(density: Elementwise) -> None:

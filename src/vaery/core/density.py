@@ -50,6 +50,14 @@ class Elementwise(ABC):
     def cdf(self, value: Tensor) -> Tensor:
         """P(X ≤ value), position by position."""
 
+    def transport(self, u: Tensor) -> Tensor:
+        """Uniform numbers → draws: if ``u [Q, …]`` is spread evenly over (0, 1), the result is spread as this density.
+
+        Here the quantile. A family for which another map is cheaper (a mixture: first the component, then its own
+        quantile) may take that; the order of the results then means nothing.
+        """
+        return quantile(self, u)
+
 
 class Codes(Elementwise):
     """A density over the codes 0 … K - 1 that can show its whole table."""
@@ -69,6 +77,9 @@ class Codes(Elementwise):
     def sample(self, rng: Random) -> Tensor:
         return rng.categorical(self.log_probs()).to(self.log_probs().dtype)
 
+    def transport(self, u: Tensor) -> Tensor:
+        return pick(self.log_probs().exp(), u)[0].to(self.log_probs().dtype)
+
     def mean(self) -> Tensor:
         probs = self.log_probs().exp()
         return (probs * torch.arange(probs.shape[-1], device=probs.device, dtype=probs.dtype)).sum(-1)
@@ -76,6 +87,22 @@ class Codes(Elementwise):
     def mode(self) -> Tensor:
         table = self.log_probs()
         return table.argmax(-1).to(table.dtype)
+
+
+def pick(weights: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    """Uniform numbers → (an index into ``weights [..., K]`` with their probabilities, what is left of the number).
+
+    ``u`` broadcasts against the leading axes; what is left is again uniform on (0, 1), given the index.
+    """
+    cumulative = weights.cumsum(-1)
+    cumulative = cumulative / cumulative[..., -1:]
+    shape = torch.broadcast_shapes(u.shape, weights.shape[:-1])
+    u = u.expand(shape)
+    table = cumulative.expand(*shape, cumulative.shape[-1])
+    index = (table < u[..., None]).sum(-1).clamp(max=weights.shape[-1] - 1)
+    upto = table.gather(-1, index[..., None]).squeeze(-1)
+    below = torch.where(index > 0, table.gather(-1, (index - 1).clamp(min=0)[..., None]).squeeze(-1), upto.new_zeros(()))
+    return index, ((u - below) / (upto - below).clamp(min=1e-9)).clamp(1e-6, 1 - 1e-6)
 
 
 def look_up(table: Tensor, code: Tensor) -> Tensor:
@@ -136,6 +163,13 @@ class Density(ABC):
         """
         raise QueryError(f"{type(self).__name__} has no quantiles")
 
+    def points(self, u: Tensor) -> Tensor:
+        """``[Q, S, B, E…]`` values that stand for each single cell's density, from evenly spread ``u [Q]``.
+
+        As :meth:`quantile`, but the cheapest such set: their order means nothing.
+        """
+        return self.quantile(u)
+
     def mean(self) -> Tensor:
         """The expected value, ``[S, B, E…]``."""
         raise QueryError(f"{type(self).__name__} has no mean in closed form")
@@ -185,6 +219,9 @@ class Factorised(Density):
 
     def quantile(self, u: Tensor) -> Tensor:
         return quantile(self.elementwise, u.view(-1, *([1] * len(self.elementwise.shape))))
+
+    def points(self, u: Tensor) -> Tensor:
+        return self.elementwise.transport(u.view(-1, *([1] * len(self.elementwise.shape))))
 
 
 def masked(log_p: Tensor, known: Tensor | None) -> Tensor:

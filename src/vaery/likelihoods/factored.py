@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vaery.core.density import Codes, Family, look_up
+from vaery.core.density import Codes, Family, look_up, quantile
 from vaery.core.random import Random
 from vaery.core.raw import full_precision
 
@@ -82,6 +82,9 @@ class FactoredDensity(Codes):
     def sample(self, rng: Random) -> Tensor:
         high = rng.categorical(self.high)
         return (high * self.base + rng.categorical(self.low + F.embedding(high, self.table))).to(self.high.dtype)
+
+    def transport(self, u: Tensor) -> Tensor:
+        return quantile(self, u)  # a search, but without the full table
 
     def mode(self) -> Tensor:
         """Exact, one row of the table at a time."""

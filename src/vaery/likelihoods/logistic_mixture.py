@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vaery.core.density import Elementwise, Family
+from vaery.core.density import Elementwise, Family, pick
 from vaery.core.random import Random
 from vaery.core.raw import bounded, full_precision
 
@@ -89,6 +89,13 @@ class LogisticMixtureDensity(Elementwise):
         loc, log_scale = (t.gather(-1, chosen).squeeze(-1) for t in (self.loc, self.log_scale))
         return loc + log_scale.exp() * torch.logit(rng.uniform(tuple(self.shape)))
 
+    def transport(self, u: Tensor) -> Tensor:
+        """First the component, then its own quantile: no search."""
+        chosen, left = pick(torch.softmax(self.logits, -1), u)
+        shape = (*chosen.shape, self.loc.shape[-1])
+        loc, log_scale = (t.expand(shape).gather(-1, chosen[..., None]).squeeze(-1) for t in (self.loc, self.log_scale))
+        return loc + log_scale.exp() * torch.logit(left)
+
     def mean(self) -> Tensor:
         return (torch.softmax(self.logits, -1) * self.loc).sum(-1)
 
@@ -135,6 +142,9 @@ class DiscretisedDensity(Elementwise):
 
     def sample(self, rng: Random) -> Tensor:
         return self.smooth.sample(rng).round().clamp(self.low, self.high)
+
+    def transport(self, u: Tensor) -> Tensor:
+        return self.smooth.transport(u).round().clamp(self.low, self.high)
 
     def mean(self) -> Tensor:
         """Of the mixture cut to the range but not rounded, ``high − ∫ P(x ≤ v) dv``: the cost does not grow with the

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from vaery.core.density import Elementwise, Family
+from vaery.core.density import Elementwise, Family, pick
 from vaery.core.gaussian import LOG_2PI
 from vaery.core.random import Random
 from vaery.core.raw import bounded, full_precision
@@ -67,6 +67,13 @@ class MixtureDensity(Elementwise):
         chosen = rng.categorical(self.logits)[..., None]
         loc, log_scale = (t.gather(-1, chosen).squeeze(-1) for t in (self.loc, self.log_scale))
         return loc + log_scale.exp() * rng.normal(tuple(self.shape))
+
+    def transport(self, u: Tensor) -> Tensor:
+        """First the component, then its own quantile: no search."""
+        chosen, left = pick(torch.softmax(self.logits, -1), u)
+        shape = (*chosen.shape, self.loc.shape[-1])
+        loc, log_scale = (t.expand(shape).gather(-1, chosen[..., None]).squeeze(-1) for t in (self.loc, self.log_scale))
+        return loc + log_scale.exp() * torch.special.ndtri(left)
 
     def mean(self) -> Tensor:
         return (torch.softmax(self.logits, -1) * self.loc).sum(-1)

@@ -57,6 +57,9 @@ class NormalDensity(Elementwise):
     def sample(self, rng: Random) -> Tensor:
         return self.loc + self.log_scale.exp() * rng.normal(tuple(self.shape))
 
+    def transport(self, u: Tensor) -> Tensor:
+        return self.loc + self.log_scale.exp() * torch.special.ndtri(u)
+
     def mean(self) -> Tensor:
         return self.loc
 
