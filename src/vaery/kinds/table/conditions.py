@@ -201,7 +201,8 @@ def _time(column: Column, value: Any, last: bool) -> float:
         one = arrays.as_array([value], column.name)
         ticks = int(native(column, one, np.array([True]))[0])
     except (DataError, IndexError) as error:
-        example = "between('2020-01-01', '2020-12-31')" if "time" not in column.type[:4] else "between(low, high)"
+        dated = column.type.startswith(("timestamp", "date"))
+        example = "between('2020-01-01', '2020-12-31')" if dated else "between(low, high)"
         raise QueryError(
             f"column {column.name!r} holds {column.type}, and {value!r} is none: write for instance {example}"
         ) from error

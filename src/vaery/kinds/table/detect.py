@@ -215,7 +215,9 @@ def _is_level(values: NDArray[Any], counts: NDArray[np.int64], plain: bool, fami
     if len(values) == 1 or (few and not plain and family is None):
         return np.ones(len(values), dtype=bool)
     spike = (counts > SPIKE * rows) & (counts >= EVIDENCE / 4) & (rows >= EVIDENCE)
-    return np.ones(len(values), dtype=bool) if (~spike).sum() <= 1 and not plain else spike
+    if plain:
+        return spike & ~spike.all()
+    return np.ones(len(values), dtype=bool) if (~spike).sum() <= 1 else spike
 
 
 def _modelled(base: Column, numbers: Floats, everything: Floats, family: str | None) -> Column:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -137,12 +137,17 @@ def _arrow(raw: Any, name: str) -> Frame:
         return _frame("arrow_array", None, [narrowed(raw, name)], len(raw), [raw.type])
     table = pa.table(raw)
     columns = [narrowed(table.column(i), c) for i, c in enumerate(table.column_names)]
-    return _frame("arrow", table.column_names, columns, table.num_rows, table.schema.types)
+    found = _frame("arrow", table.column_names, columns, table.num_rows, table.schema.types)
+    orders = [pa.types.is_dictionary(t) and t.ordered for t in table.schema.types]
+    lists = [_dictionary(table.column(i)) if ordered else None for i, ordered in enumerate(orders)]
+    return replace(found, categories=tuple(lists), orders=tuple(orders))
+
+
+def _dictionary(column: Any) -> tuple[Any, ...]:
+    return tuple(column.unify_dictionaries().combine_chunks().dictionary.to_pylist())
 
 
 def _tensor(raw: Any, name: str) -> Frame:
-    from dataclasses import replace
-
     found = _numpy(raw.detach().cpu().numpy(), name)
     return replace(found, container="tensor") if found.container == "numpy" else found
 

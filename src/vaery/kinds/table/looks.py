@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import numpy as np
 
 FILES = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".feather", ".arrow", ".ipc")
-PACKED = (".gz", ".bz2", ".xz", ".zst")
+PACKED = (".gz", ".bz2", ".zst")
 DATABASES = ("sqlite", "postgresql", "postgres")
+NESTED = (list, tuple, Mapping, np.ndarray)
 LABEL = 64  # texts longer than this are text, not labels
 
 
@@ -52,15 +53,13 @@ def _is_column(values: Any) -> bool:
     """A sequence of numbers, labels, records or rows of numbers."""
     if getattr(getattr(values, "dtype", None), "names", None):
         return True
-    plain = [v for v in (values.tolist() if hasattr(values, "tolist") else values) if v is not None and v == v]
-    first = next(iter(plain), None)
+    plain = values.tolist() if hasattr(values, "tolist") else values
+    first = next((v for v in plain if v is not None), None)
     if isinstance(first, Mapping):
         return True
     if isinstance(first, list | tuple):
-        return all(np.ndim(v) == 0 for v in first)
-    if isinstance(first, np.ndarray):
-        return first.ndim == 1
+        return len({len(row) for row in plain}) == 1 and not any(isinstance(v, NESTED) for v in first)
     texts = [v for v in plain if isinstance(v, str)]
     if not texts:
-        return all(np.ndim(v) == 0 for v in plain[:100])
+        return not any(isinstance(v, NESTED) for v in plain[:100])
     return max(map(len, texts)) <= LABEL and 2 * len(set(texts)) <= len(plain)
