@@ -26,7 +26,7 @@ from vaery.core.region import Region
 from vaery.core.stop import Same, Stop
 from vaery.inference import propose
 from vaery.jobs.augment import augment
-from vaery.jobs.detect import detect, discoveries, shares
+from vaery.jobs.detect import conformal, detect, discoveries, pareto, shares
 from vaery.jobs.embed import embed
 from vaery.jobs.explain import explain
 from vaery.jobs.generate import generate
@@ -567,6 +567,32 @@ def test_a_predicted_number_is_the_conditional_mean() -> None:
         predict_proba(joint, rows, rng=shared(), target="b")
 
 
+class Mixed(Block):
+    """One cell that is one of three levels or a number."""
+
+    @property
+    def cells(self) -> list[CellSpec]:
+        return [CellSpec(3, family="normal")]
+
+
+def mixed(chances: list[float]) -> Joint:
+    field = Mixed("x", "any", ("m",), (3,))
+    raw = torch.cat([torch.tensor(chances).log(), torch.tensor([7.0, 0.0])])
+    z = Stop("z", StandardNormal(1), Idle(1), latent=True, carry=Same())
+    return Joint([field], [z, Stop("x", Heads(field.cells, raw))], {"x": Flat(1)}).eval()
+
+
+def test_a_cell_that_is_hardly_ever_a_number_is_predicted_as_a_level() -> None:
+    rows = Evidence(2, {"x": torch.zeros(2, 1, 2)}, {"x": None})
+    whole = predict(mixed([0.2, 0.3, 0.499, 0.001]), rows, rng=shared(), target="m")["points"].values["x"]
+    assert (whole[..., 0] == 2).all()
+    often = predict(mixed([0.2, 0.2, 0.1, 0.5]), rows, rng=shared(), target="m")["points"].values["x"]
+    assert float((often[:, 0, 0, 0] == 3).float().mean()) == pytest.approx(0.5, abs=0.1)
+    assert float(often[often[..., 0] == 3][:, 1].mean()) == pytest.approx(7, abs=0.1)
+    table = predict_proba(mixed([0.2, 0.2, 0.1, 0.5]), rows, rng=shared(), target="m")
+    np.testing.assert_allclose(table, [[0.4, 0.4, 0.2]] * 2, atol=1e-5)
+
+
 def test_targets_are_found_by_name() -> None:
     joint = linear()
     assert locate(joint, "b") == ("x", 1)
@@ -614,6 +640,22 @@ def test_p_values_of_ordinary_rows_are_uniform() -> None:
     assert distance < 1.63 * math.sqrt(2 / 4000)  # Smirnov's, at one in a hundred: both samples are random
     assert float(got["p_value"].min()) >= 1 / 4001
     assert got["reasons"] == [[] for _ in range(4000)]
+
+
+def test_a_tail_tells_rows_apart_that_are_odder_than_all_held_out_ones() -> None:
+    rng = np.random.default_rng(0)
+    held_out = sorted((-rng.chisquare(10, 200) / 2).tolist())
+    score_ = torch.tensor([held_out[0] - 20, held_out[0] - 60, held_out[3], held_out[100]], dtype=torch.float64)
+    plain, longer = conformal(score_, held_out), pareto(score_, held_out)
+    assert plain.tolist() == pytest.approx([1 / 201, 1 / 201, 5 / 201, 102 / 201])
+    assert torch.equal(plain[2:], longer[2:])
+    assert longer[1] < longer[0] / 10 < plain[0] / 10
+    assert torch.equal(pareto(score_, held_out[:40]), conformal(score_, held_out[:40]))
+    false = [
+        discoveries(pareto(torch.tensor(-rng.chisquare(10, 300) / 2), sorted(-rng.chisquare(10, 200) / 2)), 0.05)
+        for _ in range(200)
+    ]
+    assert np.mean([bool(f.any()) for f in false]) < 0.05
 
 
 @pytest.mark.parametrize("fdr", [0.02, 0.1, 0.3])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import prod
 
 import torch
 from torch import Tensor
@@ -20,6 +19,7 @@ from vaery.core.trace import Site, Trace
 from vaery.joint import Joint
 
 BATCH = 4096  # draws × rows that walk through the model at once
+POINTS = 128  # points that stand for what a cell may hold
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def conditionals(
     only: list[str] | None = None,
     others: bool = False,
 ) -> Points:
-    """What each single cell may hold, as equally spaced quantiles of p(cell | known, z) for weighted draws of z.
+    """What each single cell may hold, as points evenly spread over p(cell | known, z) for weighted draws of z.
 
     Cells are to be read one by one: this says nothing of how they go together. How the points are to be summed up is
     the caller's: ``how`` is the mean.
@@ -153,7 +153,7 @@ def conditionals(
         others: what each cell may hold given the *other* known cells, itself left out.
     """
     names = list(joint.fields) if only is None else only
-    u = probabilities(joint, names)
+    u = probabilities(joint, draws)
     values: dict[str, list[Tensor]] = {name: [] for name in names}
     weights = []
     for part, noise in sliced(joint, evidence, rng, max(1, draws)):
@@ -164,23 +164,22 @@ def conditionals(
     return Points({name: torch.cat(v, 1) for name, v in values.items()}, torch.cat(weights, 1), "mean")
 
 
-def probabilities(joint: Joint, names: list[str]) -> Tensor:
-    """Equally spaced probabilities: as many as memory allows for records of this size, 8 to 32."""
-    cells = sum(prod(joint.fields[name].event) for name in names)
-    points = max(8, min(32, 16384 // max(1, cells)))
+def probabilities(joint: Joint, draws: int) -> Tensor:
+    """Evenly spread probabilities: with that many latents, about :data:`POINTS` points for each cell."""
+    points = max(4, POINTS // max(1, draws))
     return (torch.arange(points, device=joint.device) + 0.5) / points
 
 
 def _points(joint: Joint, site: Site, evidence: Evidence, u: Tensor, others: bool) -> Tensor:
     """``[Q · S, B, E…]`` quantiles of each cell at one site."""
     if site.posterior is not None:  # a field before the latent: known, or else what its posterior makes of the rest
-        guess = site.posterior.quantile(u)
+        guess = site.posterior.points(u)
         value = known_cells(joint, evidence, site.name)[0] if site.value is None else site.value
         drawn = torch.ones_like(evidence.present(site.name)) if site.drawn is None else site.drawn
         return torch.where(drawn.view(-1, *([1] * (value.dim() - 2))), guess, value).flatten(0, 1)
     value, known = known_cells(joint, evidence, site.name)
     cell = (site.density.given_others if others else site.density.given)(value, known)
-    return cell.quantile(u).flatten(0, 1)
+    return cell.points(u).flatten(0, 1)
 
 
 def known_cells(joint: Joint, evidence: Evidence, name: str) -> tuple[Tensor, Tensor]:

@@ -26,11 +26,13 @@ class Job:
             (``"points"``), returned as one raw column · ``"frame"`` a dict of columns, one entry a row ·
             ``"report"`` a plain dict.
         keep: in records, cells that were known in the rows come back untouched.
+        rowwise: what is said of a row hangs on that row alone, so rows may come in slices.
     """
 
     takes: Takes
     gives: Gives
     keep: bool = False
+    rowwise: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Points:
     how: str | float
 
 
-def job(takes: Takes, gives: Gives, keep: bool = False) -> Callable[[Function], Function]:
+def job(takes: Takes, gives: Gives, keep: bool = False, rowwise: bool = False) -> Callable[[Function], Function]:
     """Make a function ``(joint, evidence, *, rng, …) -> result`` a job; the file's name is the job's name.
 
     ``evidence`` is absent for ``takes="nothing"``, a pair for ``"two rows"``. Keyword arguments are the options of the
@@ -58,7 +60,7 @@ def job(takes: Takes, gives: Gives, keep: bool = False) -> Callable[[Function], 
     """
 
     def mark(function: Function) -> Function:
-        function.job = Job(takes, gives, keep)  # type: ignore[attr-defined]
+        function.job = Job(takes, gives, keep, rowwise)  # type: ignore[attr-defined]
         return function
 
     return mark

@@ -49,13 +49,15 @@ def augment(joint: Joint, evidence: Evidence, *, rng: Random, target: str, n: in
         QueryError: it holds numbers, or is empty in all rows.
     """
     name, cell = locate(joint, target)
-    if spec(joint, name, cell).family is not None:
+    levels = spec(joint, name, cell).levels
+    if levels == 0:
         raise QueryError(
             f"{target!r} holds numbers; augment needs a column of categories, whose levels are the classes"
         )
     evidence = evidence.to(joint.device)
     value, known = known_cells(joint, evidence, name)
-    codes = value[:, cell, 0][known[:, cell]].long()
+    codes = value[:, cell, 0].long()
+    codes = codes[known[:, cell] & (codes < levels)]
     if not len(codes):
         raise QueryError(f"{target!r} is empty in all rows; augment needs rows whose class is known")
     counts = torch.bincount(codes)

@@ -12,7 +12,7 @@ from vaery.inference import sliced
 from vaery.joint import Joint
 
 
-@job(takes="rows", gives="array")
+@job(takes="rows", gives="array", rowwise=True)
 @torch.no_grad()
 def embed(joint: Joint, evidence: Evidence, *, rng: Random) -> Tensor:
     """Each row as a point in the latent: the mean of its posterior.

@@ -136,20 +136,20 @@ def _path(joint: Joint, units: Units, which: list[int], offsets: Tensor) -> dict
 
 def _decode(joint: Joint, units: Units, which: list[int], offsets: Tensor) -> tuple[Mapping[str, Tensor], Tensor]:
     """Points of all fields along the traversals, and their weights."""
-    rows, u = len(which) * len(offsets), probabilities(joint, list(joint.fields))
+    rows, u = len(which) * len(offsets), probabilities(joint, draws=0)
     sites = offer(joint, _path(joint, units, which, offsets), rows)
     values = {}
     for name in joint.fields:
         value = sites[name].value
         if value is None:
-            value = _single(joint, sites, name).quantile(u).flatten(0, 1)
+            value = _single(joint, sites, name).points(u).flatten(0, 1)
         values[name] = value.expand(len(u), *value.shape[1:])
     return values, torch.full((len(u), rows), 1 / len(u), device=joint.device)
 
 
 def _does(joint: Joint, units: Units, unit: int, offsets: Tensor) -> list[dict[str, Any]]:
     """The cells whose distribution moves most with this unit."""
-    rows, u = len(offsets), probabilities(joint, list(joint.fields))
+    rows, u = len(offsets), probabilities(joint, draws=0)
     moved = offer(joint, _path(joint, units, [unit], offsets), rows)
     still = offer(joint, _path(joint, units, [unit], torch.zeros_like(offsets)), rows)
     found = []
@@ -157,7 +157,7 @@ def _does(joint: Joint, units: Units, unit: int, offsets: Tensor) -> list[dict[s
         if moved[name].value is not None:
             continue  # before the latent: nothing there hangs on it
         there, here = _single(joint, moved, name), _single(joint, still, name)
-        value = there.quantile(u).flatten(0, 1)
+        value = there.points(u).flatten(0, 1)
         change = BITS * (there.log_prob(value) - here.log_prob(value)).mean((0, 1)).clamp(0, CEILING)
         if field.cell_names is None or change.dim() != 1:
             found.append((name, float(change.sum())))

@@ -17,7 +17,7 @@ LATENTS = 16  # weighted draws of the latent that a filled gap is the mean over
 CANDIDATES = 16  # latents that each drawn row is picked from
 
 
-@job(takes="rows", gives="records", keep=True)
+@job(takes="rows", gives="records", keep=True, rowwise=True)
 @torch.no_grad()
 def impute(
     joint: Joint, evidence: Evidence, *, rng: Random, how: str = "mean", draws: int = 0, interval: float = 0.0

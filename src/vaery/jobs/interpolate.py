@@ -75,8 +75,8 @@ def _ways(joint: Joint, a: Evidence, b: Evidence, rng: Random, t: Tensor, how: s
 
 
 def _between(joint: Joint, site: Site, name: str, a: Evidence, b: Evidence, rng: Random, steps: int) -> Tensor:
-    """``[Q, B · T, E…]``: quantiles where cells are independent given the latent, else one draw with shared noise."""
-    u = probabilities(joint, list(joint.fields))
+    """``[Q, B · T, E…]``: points where cells are independent given the latent, else one draw with shared noise."""
+    u = probabilities(joint, draws=0)
     if site.value is not None:  # before the latent
         return site.value.expand(len(u), *site.value.shape[1:])
     (from_, known), (to, also) = known_cells(joint, a, name), known_cells(joint, b, name)
@@ -85,7 +85,7 @@ def _between(joint: Joint, site: Site, name: str, a: Evidence, b: Evidence, rng:
     value, agree = from_.repeat_interleave(steps, 0), agree.repeat_interleave(steps, 0)
     single = site.density.given(torch.zeros_like(value), torch.zeros_like(agree))
     if single is site.density:
-        return single.quantile(u).flatten(0, 1)
+        return single.points(u).flatten(0, 1)
     return site.density.sample(rng, value, agree).expand(len(u), *value.shape)
 
 

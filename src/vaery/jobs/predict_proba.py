@@ -13,13 +13,13 @@ from vaery.joint import Joint
 from vaery.target import code_probabilities, locate, spec
 
 
-@job(takes="rows", gives="array")
+@job(takes="rows", gives="array", rowwise=True)
 @torch.no_grad()
 def predict_proba(joint: Joint, evidence: Evidence, *, rng: Random, target: str, draws: int = 16) -> Tensor:
     """The probability of each level of a column, from whatever else is known of each row.
 
-    What the rows hold of the target is not looked at. Levels stand in the column's own order; where the column may
-    also hold a number, the last entry is the probability of that.
+    What the rows hold of the target is not looked at. Levels stand in the column's own order. Where the column may also
+    hold other numbers than its levels, this is given that it does not.
 
     Args:
         target: the column (or field of one cell) to predict.
@@ -35,4 +35,6 @@ def predict_proba(joint: Joint, evidence: Evidence, *, rng: Random, target: str,
     name, cell = locate(joint, target)
     if spec(joint, name, cell).levels == 0:
         raise QueryError(f"{target!r} holds numbers and has no levels: write predict(x, target={target!r}) instead")
-    return code_probabilities(joint, evidence.to(joint.device), name, cell, rng=rng, draws=draws)
+    table = code_probabilities(joint, evidence.to(joint.device), name, cell, rng=rng, draws=draws)
+    levels = table[:, : spec(joint, name, cell).levels]
+    return levels / levels.sum(1, keepdim=True)

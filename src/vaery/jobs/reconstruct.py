@@ -14,7 +14,7 @@ from vaery.inference import conditionals
 from vaery.joint import Joint
 
 
-@job(takes="rows", gives="records")
+@job(takes="rows", gives="records", rowwise=True)
 @torch.no_grad()
 def reconstruct(joint: Joint, evidence: Evidence, *, rng: Random, how: str = "mean", draws: int = 0) -> Points:
     """What the model makes of each row: encoded, and decoded again.

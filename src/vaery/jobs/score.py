@@ -12,9 +12,9 @@ from vaery.inference import jacobians, sliced
 from vaery.joint import Joint
 
 
-@job(takes="rows", gives="array")
+@job(takes="rows", gives="array", rowwise=True)
 @torch.no_grad()
-def score(joint: Joint, evidence: Evidence, *, rng: Random, draws: int = 16) -> Tensor:
+def score(joint: Joint, evidence: Evidence, *, rng: Random, draws: int = 8) -> Tensor:
     """Log-probability of each row: higher is more normal.
 
     It is log p(known cells) in nats and in the data's own units: the same column in millimetres instead of metres
