@@ -83,11 +83,9 @@ def _fit(
 
 def check_outputs(out: Path, checkpoint: Path | None, *, force: bool, resume: bool) -> None:
     """Nothing that is there is lost, and there is a place for what comes."""
-    output.check_free(out, force)
     if out.is_dir():
         raise IsADirectoryError(f"{out} is a folder; a file name was expected, for instance {out / 'model.vaery'}")
-    if not out.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {out.parent} to write {out.name} to")
+    output.check_free(out, force)
     old = None if checkpoint is None else checkpoint / "checkpoint.vaery"
     if old is not None and old.exists() and not (resume or force):
         raise FileExistsError(f"{old} is there already; add --resume to go on from it or --force to start anew")

@@ -15,7 +15,9 @@ from typing import Any
 from vaery.cli.text import to_json
 from vaery.core.errors import DataError
 
-FRAMES = (".csv", ".parquet", ".jsonl", ".feather")
+TEXTS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
+PACKED = (".gz", ".bz2", ".zst")  # after one of TEXTS
+FRAMES = (*TEXTS, ".parquet", ".pq", ".feather", ".arrow", ".ipc")
 ARRAYS = (".npy", *FRAMES)
 PICTURES = ("", ".png", ".npy", ".npz")  # "": a folder of PNG
 FOLDER = ("",)
@@ -34,30 +36,56 @@ def formats(gives: str, model: Any) -> tuple[str, ...]:
 
 def check_format(out: Path, allowed: tuple[str, ...]) -> None:
     """Raise ``ValueError`` unless ``out`` ends in one of ``allowed``."""
-    if out.suffix.lower() not in allowed:
+    end = ending(out).lower()
+    packed = end.endswith(PACKED) and set(TEXTS) <= set(allowed)
+    if (end.rsplit(".", 1)[0] if packed else end) not in (TEXTS if packed else allowed):
         words = ", ".join(suffix or "no suffix (a folder)" for suffix in allowed)
-        raise ValueError(f"{out} ends in {out.suffix or 'no suffix'}; this can be written as: {words}")
+        raise ValueError(f"{out} ends in {end or 'no suffix'}; this can be written as: {words}")
+
+
+def ending(path: Path) -> str:
+    """The suffix, with the one before it where that is of a packed file.
+
+    >>> ending(Path("a.b.csv.gz")), ending(Path("a.b.csv")), ending(Path("a"))
+    ('.csv.gz', '.csv', '')
+    """
+    return "".join(path.suffixes[-2:]) if path.suffix.lower() in PACKED else path.suffix
 
 
 def check_free(out: Path | None, force: bool, many: Iterable[str] = ()) -> None:
-    """Raise ``FileExistsError`` if something is there that would be overwritten.
+    """Raise unless ``out`` can be written without losing anything.
 
     Args:
         out: the output.
-        force: overwriting is asked for.
+        force: overwriting is asked for. A folder is overwritten only if all in it may have been written by us.
         many: ``"list"``, ``"dict"``: numbered or named files beside ``out`` may be written too.
+
+    Raises:
+        FileNotFoundError: the folder to write in is not there.
+        FileExistsError, IsADirectoryError: something else is.
     """
-    if out is None or force:
+    if out is None:
         return
-    parts = {"list": "[0-9]+", "dict": "[A-Za-z_]+"}
-    pattern = "|".join(parts[way] for way in many)
-    wanted = re.compile(
-        rf"{re.escape(out.stem)}(\.({pattern}))?{re.escape(out.suffix)}" if pattern else re.escape(out.name)
-    )
-    beside = [out.name] if not many else sorted(os.listdir(out.parent)) if out.parent.is_dir() else []
-    for name in beside:
-        if wanted.fullmatch(name) and os.path.lexists(out.with_name(name)):
-            raise FileExistsError(f"{out.with_name(name)} is there already; choose another -o or add --force")
+    if not out.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {out.parent} to write {out.name} to")
+    parts = "|".join({"list": "[0-9]+", "dict": "[A-Za-z_]+"}[way] for way in many)
+    named = re.compile(rf"{re.escape(out.name.removesuffix(ending(out)))}\.({parts}){re.escape(ending(out))}")
+    beside = [path for path in sorted(out.parent.iterdir()) if named.fullmatch(path.name)] if parts else []
+    for path in [out, *beside]:
+        if os.path.lexists(path) and not force:
+            raise FileExistsError(f"{path} is there already; choose another -o or add --force")
+        if path.is_dir() and path.suffix:
+            raise IsADirectoryError(f"{path} is a folder; a file was expected")
+        if path.is_dir() and (other := _not_ours(path)):
+            raise FileExistsError(
+                f"{path} is a folder that holds {other.name}, so it is not overwritten; choose another -o"
+            )
+
+
+def _not_ours(folder: Path) -> Path | None:
+    """A file in ``folder`` that we would not write there."""
+    files = (path for path in sorted(folder.rglob("*")) if not path.is_dir())
+    return next((path for path in files if not re.fullmatch(r"[0-9]{5,}\.png|.*\.csv", path.name)), None)
 
 
 def write(result: Any, out: Path, gives: str, name: str, model: Any, force: bool = False) -> list[Path]:
@@ -92,7 +120,7 @@ def split(result: Any, out: Path, gives: str, model: Any) -> dict[Path, Any]:
 
 
 def _beside(out: Path, part: str) -> Path:
-    return out.with_name(f"{out.stem}.{part}{out.suffix}")
+    return out.with_name(f"{out.name.removesuffix(ending(out))}.{part}{ending(out)}")
 
 
 def place(writers: Mapping[Path, Callable[[Path], Any]]) -> None:
@@ -104,8 +132,6 @@ def place(writers: Mapping[Path, Callable[[Path], Any]]) -> None:
     if not writers:
         return
     some = next(iter(writers))
-    if not some.parent.is_dir():
-        raise FileNotFoundError(f"there is no folder {some.parent} to write {some.name} to")
     workshop = some.with_name(f".{some.name}.{secrets.token_hex(4)}.tmp")
     workshop.mkdir()
     try:
