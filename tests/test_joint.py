@@ -8,6 +8,7 @@ from exact import Labelled, LinearGaussian, evidence, linear_gaussian
 from scipy.stats import ks_2samp
 from torch import Tensor
 
+from vaery.core.check import check_density
 from vaery.core.choose import from_posterior, from_prior, from_prior_given, from_values
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
@@ -205,6 +206,35 @@ def test_the_same_seed_gives_the_same_bits(model: LinearGaussian) -> None:
     for site in a.sites:
         assert torch.equal(a[site].value, b[site].value)
         assert not torch.equal(a[site].value, c[site].value)
+
+
+def test_every_density_of_the_walk_keeps_the_contract(model: LinearGaussian) -> None:
+    x, known = some_rows(model)
+    trace = model.joint().infer(evidence(x, known), rng=Random(0), draws=3)
+    check_density(trace["x"].density, x, known)
+    for site in trace.latents:
+        assert site.value is not None
+        check_density(site.density, site.value[0].detach())
+
+
+def test_a_density_that_breaks_the_contract_is_found() -> None:
+    model = MODELS["one level"]
+    x, known = some_rows(model)
+    density = model.joint().infer(evidence(x, known), rng=Random(0))["x"].density
+
+    class Leaks(type(density)):  # type: ignore[misc]
+        def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
+            return super().log_prob(value, known) + (0 if known is None else 1e-3 * value.sum() * known)
+
+    with pytest.raises(AssertionError, match="no influence"):
+        check_density(Leaks(density.elementwise, 1, 1), x, known)  # type: ignore[attr-defined]
+
+    class Forgets(type(density)):  # type: ignore[misc]
+        def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
+            return super().sample(rng)
+
+    with pytest.raises(AssertionError, match="bit for bit"):
+        check_density(Forgets(density.elementwise, 1, 1), x, known)  # type: ignore[attr-defined]
 
 
 # ------------------------------------------------------------------ choosers

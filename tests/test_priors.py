@@ -59,7 +59,7 @@ def test_the_contract_can_be_broken(broken, says: str) -> None:  # type: ignore[
 
             class Density(Gaussian):
                 def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
-                    return scale * super().log_prob(value - shift)
+                    return scale * super().log_prob(value - shift, known)
 
             return Density(made.loc, made.log_scale)
 
@@ -283,18 +283,18 @@ def test_a_flow_starts_as_the_standard_normal() -> None:
 
 def mass(density: Density) -> Tensor:
     """``[14, 14]`` the probability of each square of side one in [-7, 7]², by the midpoint rule."""
-    axis = (torch.arange(420) + 0.5) / 30 - 7
+    axis = (torch.arange(280) + 0.5) / 20 - 7
     with torch.no_grad():
         p = density.log_prob(torch.cartesian_prod(axis, axis)[None]).exp()
-    return p.view(14, 30, 14, 30).sum((1, 3)) / 30**2
+    return p.view(14, 20, 14, 20).sum((1, 3)) / 20**2
 
 
 @pytest.mark.parametrize("context", [0, 2])
 def test_a_flow_integrates_to_one_in_two_dimensions_and_draws_follow_it(context: int) -> None:
-    prior, n = bent(2, context), 420**2
+    prior, n = bent(2, context), 280**2
     density = prior(torch.ones(1, n, context))
     expected = mass(density)
-    assert abs(float(expected.sum()) - 1) < 0.005
+    assert abs(float(expected.sum()) - 1) < 0.01
     with torch.no_grad():
         square = (density.sample(Random(0))[0] + 7).floor().long().clamp(0, 13)
     found = torch.zeros(14 * 14).index_add_(0, square @ torch.tensor([14, 1]), torch.ones(n)).view(14, 14) / n

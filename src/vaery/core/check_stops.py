@@ -188,6 +188,7 @@ def _check_conditional(module: nn.Module, size: int, context: int, normalised: b
     if log_p.requires_grad:
         for g in torch.autograd.grad(log_p.sum(), list(module.parameters()), allow_unused=True):
             _expect(g is None or bool(g.isfinite().all()), "the gradient of log_prob must be finite")
+    check_density(module(given), z[0], torch.arange(ROWS) % 2 == 0)
     moved = given.clone()
     moved[:, 1] += 1
     rest = module(moved).log_prob(z)[:, 2:]

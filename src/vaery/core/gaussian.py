@@ -7,11 +7,11 @@ import math
 import torch
 from torch import Tensor
 
-from vaery.core.density import Density, keep_known
+from vaery.core.density import Density, keep_known, masked
 from vaery.core.random import Random
+from vaery.core.raw import full_precision
 
 LOG_2PI = math.log(2 * math.pi)
-_HALF = (torch.float16, torch.bfloat16)
 
 
 class Gaussian(Density):
@@ -27,11 +27,11 @@ class Gaussian(Density):
 
     def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
         standard = (value - self.loc) * torch.exp(-self.log_scale)
-        return (-0.5 * (standard.square() + LOG_2PI) - self.log_scale).sum(-1)
+        return masked((-0.5 * (standard.square() + LOG_2PI) - self.log_scale).sum(-1), known)
 
     def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
         noise = rng.normal(tuple(self.loc.shape)).to(self.loc.dtype)
-        return keep_known(self.loc + noise * self.log_scale.exp(), value, known)
+        return keep_known(self.loc + noise * self.log_scale.exp(), value, known, 1)
 
     def mean(self) -> Tensor:
         return self.loc
@@ -57,6 +57,6 @@ def from_raw(raw: Tensor, low: float = -7.0, high: float = 2.0) -> Gaussian:
     >>> from_raw(torch.zeros(1, 1, 4)).log_scale
     tensor([[[0., 0.]]])
     """
-    loc, log_scale = raw.float().chunk(2, -1) if raw.dtype in _HALF else raw.chunk(2, -1)
+    loc, log_scale = full_precision(raw).chunk(2, -1)
     bound = torch.where(log_scale < 0, -low, high)
     return Gaussian(loc, bound * torch.tanh(log_scale / bound))

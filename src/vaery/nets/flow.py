@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Transform
 
-from vaery.core.density import Density, keep_known
+from vaery.core.density import Density, keep_known, masked
 from vaery.core.gaussian import LOG_2PI
 from vaery.core.random import Random
 
@@ -21,15 +21,14 @@ class SplineFlow(nn.Module):
         context: C, of the context.
         transforms: how many layers.
         hidden: width of the two hidden layers of each layer's network.
-        coupling: half of the latent is mapped given the other half, and both directions take one or two passes;
-            otherwise each unit is mapped given all before it, and the way from noise to latent takes Z passes a layer.
+        passes: the units are in this many groups, and each is mapped given all groups before it. The way from latent to
+            noise takes one pass of each layer's network, the way back this many. 2 are coupling layers.
     """
 
-    def __init__(self, size: int, context: int, transforms: int, hidden: int, coupling: bool) -> None:
+    def __init__(self, size: int, context: int, transforms: int, hidden: int, passes: int) -> None:
         super().__init__()
         from zuko.flows import NSF
 
-        passes = 2 if coupling else size
         flow = NSF(size, context, transforms=transforms, hidden_features=(hidden, hidden), passes=passes)
         self.transform = flow.transform
         self.conditional = context > 0
@@ -58,7 +57,7 @@ class FlowDensity(Density):
         standard = (value - self.loc) * torch.exp(-self.log_scale)
         with torch.autocast(standard.device.type, enabled=False):  # splines need single precision
             noise, log_slope = self.flow.call_and_ladj(standard)  # type: ignore[attr-defined]
-        return (-0.5 * (noise.square() + LOG_2PI) - self.log_scale).sum(-1) + log_slope
+        return masked((-0.5 * (noise.square() + LOG_2PI) - self.log_scale).sum(-1) + log_slope, known)
 
     def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
         return keep_known(self._push(rng.normal(tuple(self.loc.shape)).to(self.loc.dtype)), value, known, 1)

@@ -35,7 +35,7 @@ class Flow(nn.Module):
         self.merge = Merge(fields, features)
         self.head = nn.Linear(features + context, 2 * size)
         self.see = nn.Sequential(nn.Linear(features + context, hidden), nn.SiLU())
-        self.flow = SplineFlow(size, hidden, transforms, hidden, coupling=True)
+        self.flow = SplineFlow(size, hidden, transforms, hidden, passes=2)
 
     def forward(self, features: Any, context: Tensor) -> FlowDensity:
         """``features.values [B, N, F]``, ``features.present [B, N]``, ``context [S, B, C]`` → density of

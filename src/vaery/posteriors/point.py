@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vaery.core.density import Density
+from vaery.core.density import Density, keep_known
 from vaery.core.random import Random
 from vaery.nets.merge import Merge
 
@@ -47,7 +47,7 @@ class PointDensity(Density):
         return torch.zeros(torch.broadcast_shapes(value.shape, self.loc.shape)[:-1], device=value.device)
 
     def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
-        return self.loc
+        return keep_known(self.loc, value, known, 1)
 
     def mean(self) -> Tensor:
         return self.loc

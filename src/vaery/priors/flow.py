@@ -11,11 +11,14 @@ from vaery.core.errors import ChoiceError
 from vaery.core.random import Random
 from vaery.nets.flow import FlowDensity, SplineFlow
 
+# Groups of units. Four fit as well as Z groups of one (16 units, curved clusters), and draw Z / 4 times faster.
+PASSES = 4
+
 
 class Flow(nn.Module):
-    """p(z | context) by an autoregressive neural spline flow (Durkan et al., 2019); starts at N(0, I).
+    """p(z | context) by a block-autoregressive neural spline flow (Durkan et al., 2019); starts at N(0, I).
 
-    Densities take one pass of the network, draws Z passes. A flow prior does what an inverse autoregressive posterior
+    Densities take one pass of the network, draws four. A flow prior does what an inverse autoregressive posterior
     does, and does not slow inference down (Chen et al., 2017).
 
     Args:
@@ -44,7 +47,7 @@ class Flow(nn.Module):
     ) -> None:
         super().__init__()
         self.context = context
-        self.flow = SplineFlow(size, context, transforms, hidden, coupling=False)
+        self.flow = SplineFlow(size, context, transforms, hidden, passes=PASSES)
         self.register_buffer("loc", torch.zeros(size))
         self.register_buffer("log_scale", torch.zeros(size))
 

@@ -9,10 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vaery.core.density import Density, keep_known
+from vaery.core.density import Density, keep_known, masked
 from vaery.core.errors import ChoiceError
 from vaery.core.gaussian import LOG_2PI
 from vaery.core.random import Random
+
+ROUNDS = 30  # of expectation maximisation; held-out rows gained 0.01 nats from seventy more, at twice the time
 
 
 class Mixture(nn.Module):
@@ -70,13 +72,11 @@ class Mixture(nn.Module):
 
         if len(z) < 2:
             return  # one row has no covariance
-        found = GaussianMixture(
-            n_components=max(1, min(len(self.logits), len(z) // 100)), reg_covar=1e-4, random_state=rng.seed() % 2**32
-        )
+        used = max(1, min(len(self.logits), len(z) // 100))
+        found = GaussianMixture(used, reg_covar=1e-4, max_iter=ROUNDS, random_state=rng.seed() % 2**32)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a hundred rounds are enough, converged or not
+            warnings.simplefilter("ignore", ConvergenceWarning)
             found.fit(z.detach().double().cpu().numpy())
-        used = found.n_components
         factor = torch.as_tensor(found.precisions_cholesky_).mT  # upper triangular there
         self.logits.fill_(-1e4)
         self.logits[:used] = torch.as_tensor(found.weights_).clamp(min=1e-12).log().to(self.logits)
@@ -109,7 +109,8 @@ class MixtureDensity(Density):
                 -1, self.means.shape
             )
         log_p = (self.log_diagonal - 0.5 * (standard.square() + LOG_2PI)).sum(-1)
-        return torch.logsumexp(log_p + self.log_weights, -1).expand(torch.broadcast_shapes(self.rows, value.shape[:-1]))
+        log_p = torch.logsumexp(log_p + self.log_weights, -1)
+        return masked(log_p.expand(torch.broadcast_shapes(self.rows, value.shape[:-1])), known)
 
     def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
         which = rng.categorical(self.log_weights.expand(*self.rows, -1))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vaery.core.density import Density, keep_known
+from vaery.core.density import Density, keep_known, masked
 from vaery.core.errors import ChoiceError
 from vaery.core.random import Random, log_mean_exp
 
@@ -87,7 +87,7 @@ class VampDensity(Density):
     def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
         flat = value.reshape(-1, 1, value.shape[-1]).expand(-1, len(self.prior.inputs), -1)
         log_p = log_mean_exp(self.prior.component().log_prob(flat), -1).view(value.shape[:-1])
-        return log_p.expand(torch.broadcast_shapes(self.rows, value.shape[:-1]))
+        return masked(log_p.expand(torch.broadcast_shapes(self.rows, value.shape[:-1])), known)
 
     def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
         draws, rows = self.rows
