@@ -75,11 +75,14 @@ def code_probabilities(joint: Joint, evidence: Evidence, name: str, cell: int, *
     return torch.cat(tables)
 
 
-def raw_cells(raw: Any, cell: int) -> list[Any]:
-    """One column of raw records, whatever holds them (an array or a frame of any library), as Python values."""
+def raw_cells(raw: Any, cell: int, name: str | None = None) -> list[Any]:
+    """One column of raw records, whatever holds them (an array or a frame of any library), as Python values.
+
+    ``name``: a frame may have its columns in another order than the field; it is then asked for by name.
+    """
     if hasattr(raw, "ndim") and hasattr(raw, "tolist"):
         return (raw if raw.ndim == 1 else raw[:, cell]).tolist()
     import narwhals
 
     frame = narwhals.from_native(raw, eager_only=True)
-    return frame[frame.columns[cell]].to_list()
+    return frame[name if name in frame.columns else frame.columns[cell]].to_list()
