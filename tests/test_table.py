@@ -441,6 +441,8 @@ def test_an_array_of_another_width_is_refused_in_the_words_of_scikit_learn() -> 
         ({"town": "ordinal"}, {}, "Aix"),
         ({"town": ["Aix", "Bonn"]}, {}, "'Como'"),
         ({"town": "boolean"}, {}, "3 different"),
+        ({"age": "datetime"}, {}, "to_datetime"),
+        ({"age": "constant"}, {}, "categorical"),
         ({}, {"toun": "student"}, "'town'"),
         ({}, {"town": "student"}, "does not hold numbers"),
         ({}, {"x": "poisson"}, "counts"),
@@ -504,6 +506,18 @@ def test_a_range_holds_for_every_row(asked, name: str, low, high) -> None:
     assert high is None or (found <= high).all()
     if name == "gain":  # both ways of being in the range are used: the spike, and numbers
         assert ((found == 0).any(), (found != 0).any()) == (low == 0, high != 99)
+
+
+@pytest.mark.parametrize("family", ["student", "normal", "logistic_mixture", "poisson", "negative_binomial"])
+def test_every_family_can_be_asked_for_ranges_and_sets(family: str) -> None:
+    raw = pd.DataFrame({"n": np.random.default_rng(0).poisson(9, 500), "m": 1.5})
+    field = describe(raw, likelihood="independent", families={"n": family})
+    torch.manual_seed(0)
+    asked = field, decoder(field, context=1, width=8, depth=0, dropout=0.0)
+    assert set(drawn(asked, {"n": between(4, 6)})["n"]) <= {4, 5, 6}
+    assert (drawn(asked, {"n": between(low=15)})["n"] >= 15).all()
+    assert (drawn(asked, {"n": between(high=5)})["n"] <= 5).all()
+    assert set(drawn(asked, {"n": one_of(3, 12)})["n"]) == {3, 12}
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def round_trip(raw: Any, **options: Any) -> Any:
 
 PANDAS = {
     "int8": pd.array([i % 100 for i in range(ROWS)], dtype="int8"),
-    "uint64": pd.array([i + 2**63 - 30 for i in range(ROWS)], dtype="uint64"),
+    "uint64": pd.array([i + 2**62 for i in range(ROWS)], dtype="uint64"),
     "float32": pd.array(np.linspace(0, 3, ROWS).round(2), dtype="float32"),
     "Int64": pd.array([None, *range(ROWS - 1)], dtype="Int64"),
     "Float64": pd.array([None, *range(ROWS - 1)], dtype="Float64"),
@@ -54,6 +54,13 @@ PANDAS = {
     "money": pd.array([Decimal(i) / 4 for i in range(ROWS)], dtype=object),
     "bytes": pd.array([b"\x00\xff", b"a"] * (ROWS // 2), dtype=object),
 }
+
+
+def test_a_categorical_of_numbers_is_no_number() -> None:
+    raw = pd.DataFrame({"a": pd.Categorical(list(range(30)) * 20, categories=range(40))})
+    column = describe(raw)["a"]
+    assert (column.sort, column.family, len(column.levels)) == ("categorical", None, 30)
+    pd.testing.assert_frame_equal(round_trip(raw), raw)
 
 
 @pytest.mark.parametrize("kind", PANDAS)

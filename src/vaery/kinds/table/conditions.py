@@ -19,6 +19,7 @@ from vaery.kinds.table.column import COUNTS, Column
 from vaery.kinds.table.encode import encode, native
 
 OPEN = 1e4  # an open end, on the scaled axis; the map grows like a logarithm out there, so nothing lies beyond
+COUNTABLE = 2.0**24  # the largest count that single precision tells from its neighbours
 INSIDE = 0.499  # whole numbers end this far from their middle: a half would be rounded out of the range
 DAY = 86_400
 
@@ -151,7 +152,8 @@ def _interval(column: Column, low: float, high: float) -> tuple[float, float] | 
     if low > high or low > column.high or high < column.low:
         return None
     if column.family in COUNTS or not column.scale.raw:
-        return max(low, 0.0), min(high, 2.0**24)
+        bottom, top = (0.0, COUNTABLE) if column.family in COUNTS else (column.low, column.high)
+        return max(low, bottom), min(high, top)
     room = 2 * INSIDE * column.half
     ends = np.array([low - room, high + room])
     with np.errstate(invalid="ignore"):

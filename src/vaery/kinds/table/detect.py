@@ -54,8 +54,8 @@ def describe_column(
         ChoiceError: ``asked`` or ``family`` names nothing there is.
     """
     if isinstance(asked, str):
-        if asked not in SORTS:
-            raise choice(f"sort of column (asked for {name!r})", asked, SORTS)
+        if asked not in SORTS or asked == "constant":
+            raise choice(f"sort of column (asked for {name!r})", asked, [s for s in SORTS if s != "constant"])
     elif asked is not None:
         order, asked = list(asked), "ordinal"
     if family in AS_LEVELS:
@@ -63,6 +63,8 @@ def describe_column(
     known = arrays.known(array)
     nulls = 1 - float(known.mean())
     base = Column(name, "constant", arrays.type_name(array), dtype, nulls=nulls, categories=categories)
+    if categories is not None and family is None:
+        asked = asked or "categorical"
     counted = base.counted
     if family is not None and not (counted or not known.any()):
         raise ChoiceError(f"column {name!r} does not hold numbers, so {family!r} cannot be its likelihood")
@@ -70,7 +72,17 @@ def describe_column(
         return base
     if order is not None or asked in ("categorical", "ordinal", "boolean") or not counted:
         return _levelled(base, array, known, asked, order)
+    if asked == "datetime" and not arrays.is_time(base.type):
+        raise _unlike(base, asked)
     return _counted(base, array, known, asked, family)
+
+
+def _unlike(base: Column, asked: str) -> DataError:
+    instead = "pandas.to_datetime" if asked == "datetime" else "pandas.to_numeric"
+    return DataError(
+        f"column {base.name!r} was asked to be {asked}, but it holds {base.type}: convert it first, for instance with "
+        f"{instead}"
+    )
 
 
 # ---------------------------------------------------------------------- levels
@@ -81,11 +93,7 @@ def _levelled(
 ) -> Column:
     """Levels only, the most frequent first; in order, if there is one."""
     if asked in ("numeric", "integer", "datetime"):
-        instead = "pandas.to_datetime" if asked == "datetime" else "pandas.to_numeric"
-        raise DataError(
-            f"column {base.name!r} was asked to be {asked}, but it holds {base.type}: convert it first, for "
-            f"instance with {instead}"
-        )
+        raise _unlike(base, asked)
     values, counts = _count(base, array, known)
     if order is not None:
         values, counts = _in_order(base, values, counts, order)
