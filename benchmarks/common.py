@@ -160,14 +160,12 @@ def version(name: str) -> str:
 
 def commit() -> str:
     """The commit of this tree; with ``+`` if the package differs from it."""
-    git = ["git", "-C", str(ROOT)]
     try:
-        name = subprocess.run(
-            [*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        changed = subprocess.run(
-            [*git, "status", "--short", "src"], capture_output=True, text=True, check=True
-        ).stdout.strip()
+        return _git("rev-parse", "--short", "HEAD") + ("+" if _git("status", "--short", "src") else "")
     except (OSError, subprocess.CalledProcessError):
         return "-"
-    return name + ("+" if changed else "")
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True)
+    return done.stdout.strip()

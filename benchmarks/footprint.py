@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import PEERS, ROOT, Results, about, data, pinned
-from peers import versions
+from common import PEERS, ROOT, Results, data, pinned
+from peers import origin
 
 WORKER = ROOT / "benchmarks" / "footprint_worker.py"
 ROWS = (10_000, 100_000, 1_000_000)
@@ -40,7 +40,7 @@ def memory(asked: Any, results: Results) -> None:
         "pythae": peer["peak"],
     }
     say("memory (MB)", values)
-    results.put("memory", config, values, where(asked))
+    results.put("memory", config, values, origin(asked, "speed.py"))
 
 
 def imports(asked: Any, results: Results) -> None:
@@ -66,7 +66,7 @@ def imports(asked: Any, results: Results) -> None:
     middle = {name: statistics.median(s) for name, s in seconds.items()}
     values = {"cpu_seconds": middle, "help_wall_seconds": statistics.median(help_wall), "heavy_modules": heavy}
     say("imports", {**middle, "help": values["help_wall_seconds"]})
-    results.put("imports", config, values, where(asked))
+    results.put("imports", config, values, origin(asked, "speed.py"))
 
 
 def table(asked: Any, results: Results) -> None:
@@ -83,11 +83,11 @@ def table(asked: Any, results: Results) -> None:
             found[str(rows)] = fresh(sys.executable, "table", path, steps, threads=asked.threads)
             say(f"table of {rows} rows", found[str(rows)])
             path.unlink()
-    results.put("table", config, {"sizes": found}, where(asked))
+    results.put("table", config, {"sizes": found}, origin(asked, "speed.py"))
 
 
 def make_table(path: Path, rows: int, seed: int = 0, block: int = 100_000) -> None:
-    """A seeded table: 12 numeric columns (skewed, whole, tied, with a spike) and 8 categorical ones, one cell in 20 empty."""
+    """A seeded table: 12 numeric columns (plain, skewed, whole, with a spike), 8 categorical; one cell in 20 empty."""
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -123,14 +123,6 @@ def fresh(python: str | Path, task: str, *arguments: Any, threads: int = 1) -> d
     if done.returncode:
         raise RuntimeError(f"{task}: {done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def where(asked: Any) -> dict[str, Any]:
-    return {
-        **about(asked.threads),
-        "peers": versions(),
-        "command": f"python benchmarks/speed.py --threads {asked.threads}",
-    }
 
 
 def say(what: str, numbers: dict[str, Any]) -> None:

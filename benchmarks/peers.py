@@ -13,8 +13,10 @@ import json
 import subprocess
 import sys
 import venv
+from functools import cache
+from typing import Any
 
-from common import PEERS, ROOT
+from common import PEERS, ROOT, about
 
 WANTED = ROOT / "benchmarks" / "peers.txt"
 NAMES = ("torch", "numpy", "scikit-learn", "pythae", "pyod", "sdv", "ctgan", "sdmetrics")
@@ -34,6 +36,7 @@ def make() -> None:
         subprocess.run([PEERS, "-m", "pip", "install", "--quiet", *arguments], check=True)
 
 
+@cache
 def versions() -> dict[str, str]:
     """Name → version of every peer that is installed; empty if the environment is not there."""
     if not PEERS.exists():
@@ -45,6 +48,12 @@ def versions() -> dict[str, str]:
     )
     done = subprocess.run([PEERS, "-c", code], check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
+
+
+def origin(asked: argparse.Namespace, script: str) -> dict[str, Any]:
+    """Where a result came from: machine, versions of both sides, and the command that gives it."""
+    command = f"python benchmarks/{script}" + (f" --threads {asked.threads}" if asked.threads != 1 else "")
+    return {**about(asked.threads), "peers": versions(), "command": command}
 
 
 def main() -> int:

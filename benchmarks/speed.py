@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import footprint
-from common import PEERS, ROOT, Results, about, arguments, pinned
-from peers import versions
+from common import PEERS, ROOT, Results, arguments, pinned
+from peers import origin
 
 WORKER = ROOT / "benchmarks" / "speed_worker.py"
 TRAINERS = ("ours-fp32", "ours-bf16", "tuned-fp32", "tuned-bf16", "pythae")
@@ -101,7 +101,7 @@ def train(asked: Any, results: Results) -> None:
             "tuned bf16 / bf16": ratios(seconds, "ours-bf16", "tuned-bf16"),
         },
     }
-    results.put("train", config, values, where(asked))
+    results.put("train", config, values, origin(asked, "speed.py"))
 
 
 def ratios(seconds: dict[str, list[float]], slow: str, fast: str) -> dict[str, float]:
@@ -127,11 +127,11 @@ def bound(asked: Any, results: Results) -> None:
             report("bound", plan, {name: ours[name][-1]["bound"], "goal": goal})
     passed = {name: next((p["cpu"] for p in points if p["bound"] >= goal), None) for name, points in ours.items()}
     values = {"goal": goal, "peer_seconds": peer[-1]["cpu"], "peer": peer, "ours": ours, "seconds": passed}
-    results.put("bound", config, values, where(asked))
+    results.put("bound", config, values, origin(asked, "speed.py"))
 
 
 def curve(worker: Worker, epochs: int, goal: float | None = None) -> list[dict[str, float]]:
-    """The held-out bound after each epoch, and the CPU seconds of training until then; ends where ``goal`` is passed."""
+    """The held-out bound after each epoch, and the CPU seconds of training until then; ends at ``goal``."""
     points, spent = [], 0.0
     for _ in range(epochs):
         spent += worker("epoch")["cpu"]
@@ -165,15 +165,7 @@ def score(asked: Any, results: Results) -> None:
     ratio = {f"{n[5:]} / pythae": ratios(seconds, "pythae", n) for n in SCORERS if n != "pythae"}
     speed = {name: 1 / statistics.median(s) for name, s in seconds.items()}
     report("score", asked.rounds, speed)
-    results.put("score", config, {"rows_per_second": speed, "mean": values, "ratios": ratio}, where(asked))
-
-
-def where(asked: Any) -> dict[str, Any]:
-    return {
-        **about(asked.threads),
-        "peers": versions(),
-        "command": f"python benchmarks/speed.py --threads {asked.threads}",
-    }
+    results.put("score", config, {"rows_per_second": speed, "mean": values, "ratios": ratio}, origin(asked, "speed.py"))
 
 
 def report(what: str, round_: int, numbers: dict[str, float]) -> None:

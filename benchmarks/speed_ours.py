@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +47,7 @@ class Ours:
         plan = make_plan(self.estimator, self.schema.fields, self.rows.rows, None, epochs)
         objective = pick_objective(self.estimator.objective)
         held_out = self.rows[slice(0, 1)]  # not looked at
-        self.trainer = Trainer(self.joint, self.rows, held_out, objective, replace(plan), rng=Random(0))
+        self.trainer = Trainer(self.joint, self.rows, held_out, objective, plan, rng=Random(0))
         self.joint.train()
 
     def epoch(self) -> int:

@@ -1,0 +1,54 @@
+"""A task of ``adult.py``: one setting for each seed, and the methods that are put into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from common import Clock
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line said."""
+
+    data: Path
+    threads: int = 1
+    quick: bool = False
+
+    @property
+    def ours(self) -> dict[str, Any]:
+        """Arguments of every VAE here: its defaults, but for the threads (and the length of a quick run)."""
+        return {"threads": self.threads, "device": "cpu", **({"steps": 60} if self.quick else {})}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing that is measured.
+
+    Attributes:
+        name: of the task.
+        config: everything that decides its numbers, as plain data.
+        setting: seed → what the methods work on; made once a seed.
+        methods: name → ``(setting, seed) → metrics``.
+        once: methods that are too slow for every seed: the first only.
+        ours: the methods that are vaery's.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    setting: Callable[[int], Any]
+    methods: Mapping[str, Callable[[Any, int], dict[str, Any]]]
+    once: frozenset[str] = frozenset()
+    ours: frozenset[str] = field(default_factory=lambda: frozenset({"vaery"}))
+
+
+def fit(asked: Asked, rows: Any, seed: int, **options: Any) -> tuple[Any, dict[str, float]]:
+    """A default VAE fitted to some rows, and what that took."""
+    from vaery import VAE
+
+    with Clock() as clock:
+        model = VAE(random_state=seed, **{**asked.ours, **options}).fit(rows, verbose=False)
+    return model, {"fit_seconds": clock.wall, "fit_cpu_seconds": clock.cpu}
