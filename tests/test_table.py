@@ -351,6 +351,18 @@ def test_the_jacobian_turns_a_packed_density_into_one_that_sums_to_one() -> None
     assert float(log_p.double().exp().sum()) == pytest.approx(1, abs=2e-2)
 
 
+@pytest.mark.parametrize("size", [1, 10**6, 10**12, 10**16])
+def test_the_jacobian_is_finite_and_shrinks_with_the_unit(size: int) -> None:
+    whole = np.random.default_rng(0).integers(0, 100, 300)
+    one = describe(pd.DataFrame({"x": whole}))
+    many = describe(pd.DataFrame({"x": whole * size}))
+    value, _ = many.pack(pd.DataFrame({"x": [0, 50 * size, 10**18]}))
+    found = many.log_jacobian(value)
+    assert torch.isfinite(found).all()
+    value, _ = one.pack(pd.DataFrame({"x": [0, 50]}))
+    assert found[:2].numpy() == pytest.approx(one.log_jacobian(value).numpy() - math.log(size), abs=0.3)
+
+
 def test_levels_and_counts_have_no_jacobian() -> None:
     field = describe(frame(), families={"children": "poisson"})
     value, _ = field.pack(frame())

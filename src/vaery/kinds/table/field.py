@@ -123,7 +123,7 @@ class TableField(Field):
         Numbers beyond the range that was seen are set to its end: a model's tails go on where the data stopped. With
         ``keep`` and without ``like`` they are left as they are (what was packed comes back).
         """
-        packed = value.detach().cpu().numpy().astype(np.float64)
+        packed = value.detach().cpu().float().numpy()
         mask = None if known is None else known.detach().cpu().numpy()
         clip = not (keep and like is None)
         made = [
@@ -168,7 +168,7 @@ class TableField(Field):
         return one.take([0] * rows)
 
     def summarise(self, value: Tensor, weight: Tensor, how: str | float, like: Any = None, keep: bool = False) -> Any:
-        packed = value.detach().cpu().numpy().astype(np.float64)
+        packed = value.detach().cpu().float().numpy()
         share = weight.detach().cpu().numpy().astype(np.float64)
         made = [summarise_column(c, packed[:, :, i], share, how) for i, c in enumerate(self.columns)]
         return self._close(made, like, keep, None)
@@ -204,13 +204,13 @@ class TableField(Field):
 
     def log_jacobian(self, value: Tensor) -> Tensor | None:
         """Zero for levels and raw counts. Times are per count of their resolution (days, seconds …)."""
-        packed = value.detach().cpu().numpy().astype(np.float64)
+        packed = value.detach().cpu().float().numpy()
         out = np.zeros(packed.shape[:-1], dtype=np.float32)
         for i, column in enumerate(self.columns):
             if column.family is None or column.family in COUNTS:
                 continue
             number: NDArray[np.bool_] = packed[..., i, 0] >= len(column.levels)
-            own = column.scale.inverse(packed[..., i, 1][number])
+            own = column.scale.inverse(packed[..., i, 1][number].astype(np.float64))
             out[..., i][number] = column.scale.log_slope(own, column.half)
         return torch.from_numpy(out).to(value.device)
 

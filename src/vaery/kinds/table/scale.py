@@ -64,8 +64,9 @@ class Scale:
         if not self.raw:
             return np.zeros(np.shape(x))
         with np.errstate(divide="ignore"):
-            if half:
-                return np.log((self.forward(x + half) - self.forward(x - half)) / (2 * half))
+            if half:  # not so near that the difference is lost in rounding
+                near = np.maximum(max(half, 1e-10 * (self.raw[-1] - self.raw[0])), 1e-9 * np.abs(x))
+                return np.log((self.forward(x + near) - self.forward(x - near)) / (2 * near))
             slopes = np.diff(self.scaled) / np.diff(self.raw)
             at = np.searchsorted(self.raw, x, side="right") - 1
             found = slopes[np.clip(at, 0, len(slopes) - 1)]

@@ -29,7 +29,7 @@ def summarise_column(column: Column, value: Floats, weight: Floats, how: str | f
     if column.counted and column.sort not in ("categorical", "boolean", "ordinal"):
         return as_array(column, _numbers(column, code, number, weight, how))
     if column.sort == "ordinal" and how not in ("mean", "mode"):
-        best = quantile(code, weight, 0.5 if how == "median" else float(how))
+        best = quantiles(code, weight, _share(how))[0]
     else:
         best = heaviest(code, weight, max(1, column.cell.codes))
     return decode(column, best, np.zeros(rows))
@@ -43,28 +43,33 @@ def _numbers(column: Column, code: Floats, number: Floats, weight: Floats, how: 
     if how == "mean":  # of a column of floats, a mean need not be a value that it can hold
         found = (own * weight).sum(0) / weight.sum(0)
     else:
-        found = quantile(own, weight, 0.5 if how == "median" else float(how))
+        found = quantiles(own, weight, _share(how))[0]
     return column.native(found)
+
+
+def _share(how: str | float) -> Floats:
+    return np.array([0.5 if how == "median" else float(how)])
 
 
 def _mode(column: Column, code: Floats, number: Floats, weight: Floats) -> NDArray[Any]:
     """The heaviest code; where that is "a number", the middle of the shortest interval with half of the numbers."""
     best = heaviest(code, weight, column.cell.codes)
     is_number = code >= len(column.levels)
+    number = number.astype(np.float64)
     thick = np.where(is_number, weight, 0.0) + 1e-12  # rows without any number get some answer that is not used
-    grid = np.stack([quantile(number, thick, (i + 0.5) / GRID) for i in range(GRID)])
+    grid = quantiles(number, thick, (np.arange(GRID) + 0.5) / GRID)
     half = GRID // 2
     start = (grid[half:] - grid[:-half]).argmin(0)
     centre = np.take_along_axis(grid, (start + half // 2)[None], 0)[0]
     return numbers(column, best, centre)
 
 
-def quantile(value: Floats, weight: Floats, share: float) -> Floats:
-    """The smallest of the draws ``value [Q, B]`` that has at least ``share`` of the weight at or below it: ``[B]``."""
+def quantiles(value: Floats, weight: Floats, shares: Floats) -> Floats:
+    """The smallest of the draws ``value [Q, B]`` with a share of the weight at or below it: ``[len(shares), B]``."""
     order = np.argsort(value, 0, kind="stable")
     upto = np.cumsum(np.take_along_axis(weight, order, 0), 0)
-    at = (upto < (share * upto[-1]) * (1 - 1e-9)).sum(0).clip(max=len(value) - 1)
-    return np.take_along_axis(value, np.take_along_axis(order, at[None], 0), 0)[0]
+    at = np.stack([(upto < share * upto[-1] * (1 - 1e-9)).sum(0) for share in shares]).clip(max=len(value) - 1)
+    return np.take_along_axis(value, np.take_along_axis(order, at, 0), 0)
 
 
 def heaviest(code: Floats, weight: Floats, codes: int) -> Floats:
