@@ -200,20 +200,39 @@ def test_a_file_without_a_job_is_no_command():
 
 
 def test_conditions():
-    assert given.parse(["sex=Female", "age=30..40", "colour=red,blue", "born=2001-05-17..", "x=..-1.5", "e=a=b"]) == {
-        "sex": "Female",
-        "age": Between(30, 40),
-        "colour": OneOf(("red", "blue")),
-        "born": Between("2001-05-17", None),
-        "x": Between(None, -1.5),
-        "e": "a=b",
+    found = given.parse(
+        ["sex=Female", "age=30..40", "colour=red,blue", "born=2001-05-17..", "x=..-1.5", "e=a=b", "on=True", "n=1,2"]
+    )
+    assert found == {
+        "sex": ("Female",),
+        "age": (Between(30, 40), Between("30", "40")),
+        "colour": (OneOf(("red", "blue")),),
+        "born": (Between("2001-05-17", None),),
+        "x": (Between(None, -1.5), Between(None, "-1.5")),
+        "e": ("a=b",),
+        "on": (True, "True"),
+        "n": (OneOf((1, 2)), OneOf(("1", "2"))),
     }
-    assert given.parse(['a="1,2..3"', 'b="x,y",z', 'c=""', "d=1..b"]) == {
-        "a": "1,2..3",
-        "b": OneOf(("x,y", "z")),
-        "c": "",
-        "d": Between("1", "b"),
+    assert given.parse(['a="1,2..3"', 'b="x,y",z', 'c=""', "d=1..b", "size=small..large"]) == {
+        "a": ("1,2..3",),
+        "b": (OneOf(("x,y", "z")),),
+        "c": ("",),
+        "d": (Between("1", "b"),),
+        "size": (Between("small", "large"),),
     }
+
+
+def test_the_model_says_what_a_condition_means():
+    def ask(asked: dict[str, Any]) -> None:
+        ((name, condition),) = asked.items()
+        if name == "nosuch" or isinstance(condition, str) != (name == "zip"):
+            raise QueryError(f"not {condition!r}")
+
+    assert given.settle(given.parse(["zip=3", "age=3"]), ask) == {"zip": "3", "age": 3}
+    with pytest.raises(QueryError, match="not 3; read as text: not '3'"):
+        given.settle(given.parse(["nosuch=3"]), ask)
+    with pytest.raises(QueryError, match=r"^not 'x'$"):
+        given.settle(given.parse(["nosuch=x"]), ask)
 
 
 @pytest.mark.parametrize("bad", ["sex", "=3", "sex=", "age=..", "age=40..30", "age=,"])
@@ -229,19 +248,19 @@ def test_a_column_is_given_once():
 
 @examples(st.integers() | st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_come_as_numbers(number):
-    found = given.value(repr(number))
-    assert found == number
+    found, as_text = given.value(repr(number))
+    assert (found, as_text) == (number, repr(number))
     assert type(found) is type(number)
 
 
 @examples(st.text(st.characters(exclude_characters='"'), min_size=1))
 def test_quoted_text_comes_as_it_is(words):
-    assert given.parse([f'a="{words}"'])["a"] == words
+    assert given.parse([f'a="{words}"'])["a"] == (words,)
 
 
 @pytest.mark.parametrize("words", ["007", "nan", "inf", "1e999", "1_000", "-", ".", "e5", "1.2.3", "2020-01-01", "٣"])
 def test_what_is_no_plain_number_stays_text(words):
-    assert given.value(words) == words
+    assert given.value(words) == (words,)
 
 
 def test_settings():
@@ -281,6 +300,7 @@ class Stub:
 
     def __init__(self, answer: Any, kinds: dict[str, str]) -> None:
         self.answer, self.asked = answer, []
+        self.schema_ = SimpleNamespace(given=lambda asked: None)
         self.fields_ = [SimpleNamespace(name=name, kind=kind) for name, kind in kinds.items()]
 
     def run(self, job: str, *raw: Any, **options: Any) -> Any:
@@ -323,7 +343,7 @@ def test_a_job_is_asked_what_was_typed(stub):
 def test_defaults_stay_with_the_job(stub):
     model = stub()
     done("generate", "m.vaery")
-    assert model.asked == [("generate", (), {"given": None, "seed": None})]
+    assert model.asked == [("generate", (), {"given": {}, "seed": None})]
 
 
 def test_a_frame_goes_to_standard_output_or_a_file(stub):

@@ -98,10 +98,8 @@ def answer(
 ) -> None:
     """Ask the model, write what it answers."""
     inputs = [values.pop(f"_{name}") for name in INPUTS[spec.takes]]
-    conditions: dict[str, Any] = {}
     with usage("--given"):
-        if spec.takes == "given":
-            conditions = {"given": given.parse(values.pop("given") or ()) or None}
+        readings = given.parse(values.pop("given", None) or ())
     options = asked(spec, values)
     plain = not options  # by convention a job that is asked nothing special gives one set of records
     output.check_free(out, force, [way for way in spec.many if way == "list" or not plain])
@@ -117,7 +115,9 @@ def answer(
             output.check_format(out, output.formats(spec.gives, fitted))
         elif not as_json:
             output.check_showable(spec.gives, fitted)
-    result = fitted.run(spec.name, *inputs, seed=seed, **conditions, **options)
+    if spec.takes == "given":
+        options["given"] = given.settle(readings, fitted.schema_.given)
+    result = fitted.run(spec.name, *inputs, seed=seed, **options)
     name = str(options.get("target", spec.name))
     written = [] if out is None else output.write(result, out, spec.gives, name, fitted, force)
     if as_json:
