@@ -7,6 +7,7 @@ import math
 
 import pytest
 import torch
+
 from vaery.core.cells import CellHeads, CellSpec
 from vaery.core.random import Random
 from vaery.core.region import Region
@@ -179,9 +180,11 @@ def test_many_levels_are_coded_without_a_wall_of_one_hot() -> None:
     cells = [CellSpec(levels=5000, prior=tuple([1 / 5000] * 5000)), CellSpec(family="normal")]
     net = AnyOrder(cells, 0, width=32, depth=1, dropout=0.0)
     assert net.heads.size < 200
-    assert net.see.table is not None and len(net.see.table) < 200
+    assert net.see.table is not None
+    assert len(net.see.table) < 200
     value = torch.tensor([[[4999.0, 0.0], [0.0, 0.3]], [[17.0, 0.0], [0.0, -1.0]]])
     density = net(torch.zeros(1, 2, 0))
     assert bool(density.log_prob(value).isfinite().all())
     drawn = density.sample(Random(0))
-    assert 0 <= float(drawn[..., 0, 0].min()) and float(drawn[..., 0, 0].max()) < 5000
+    assert float(drawn[..., 0, 0].min()) >= 0
+    assert float(drawn[..., 0, 0].max()) < 5000

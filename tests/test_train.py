@@ -10,6 +10,7 @@ import pytest
 import torch
 from exact import evidence, linear_gaussian
 from torch import nn
+
 from vaery.core.errors import DataError, ModelFileError
 from vaery.core.random import Random, isolated
 from vaery.joint import Joint
@@ -30,7 +31,7 @@ class Blurred(nn.Module):
         super().__init__()
         self.block, self.head = Residual(8, dropout=0.2), Gaussian(2, 0, 1, 8)
 
-    def forward(self, features, context):  # noqa: ANN001, ANN201
+    def forward(self, features, context):
         return self.head(replace(features, values=self.block(features.values)), context)
 
 
@@ -42,7 +43,7 @@ def joint(seed: int = 0) -> Joint:
     return model
 
 
-def rows(n: int, seed: int = 0):  # noqa: ANN201
+def rows(n: int, seed: int = 0):
     return evidence(MODEL.sample(n, Random(seed)).float())
 
 
@@ -155,7 +156,7 @@ def test_steps_that_are_too_long_halve_the_rate() -> None:
     t = trainer(objective=Elbo())
     real, calls = t.step, []
 
-    def step(batch):  # noqa: ANN001, ANN202
+    def step(batch):
         calls.append(1)
         return real(batch) * (math.nan if len(calls) == 30 else 1.0)
 
@@ -177,7 +178,7 @@ def test_schedules_hang_on_the_share_of_the_plan() -> None:
     seen: list[float] = []
 
     class Watched(Elbo):
-        def __call__(self, trace, progress=1.0):  # noqa: ANN001, ANN204
+        def __call__(self, trace, progress=1.0):
             seen.append(progress)
             return super().__call__(trace, progress)
 

@@ -58,24 +58,29 @@ def _build(fields: Sequence[Field], choices: Choices) -> Joint:
             raise ChoiceError(f"first={name!r} names no field; there is: {', '.join(f.name for f in fields)}")
     kinds = {f.name: member("kinds", f.kind) for f in fields}
     net = {
-        f.name: {"width": choices.width, "depth": choices.depth[f.name], "dropout": choices.dropout[f.name]} for f in fields
+        f.name: {"width": choices.width, "depth": choices.depth[f.name], "dropout": choices.dropout[f.name]}
+        for f in fields
     }
-    encoders = {f.name: kinds[f.name].encoder(f, **net[f.name]) for f in fields}
+    # A field before the latent reaches the latent through the context; its own posterior must not see it.
+    encoded = [f for f in fields if f.name not in choices.first] or list(fields)
+    encoders = {f.name: kinds[f.name].encoder(f, **net[f.name]) for f in encoded}
     stops, context = [], 0
     ahead, after = [f for f in fields if f.name in choices.first], [f for f in fields if f.name not in choices.first]
     carried = min(32, choices.width)
     for f in ahead:
         decoder = kinds[f.name].decoder(f, context, **net[f.name])
         classifier = kinds[f.name].decoder(f, context + choices.width, **net[f.name])
-        guess = FieldPosterior(classifier, len(fields), choices.width)
+        guess = FieldPosterior(classifier, len(encoded), choices.width)
         stops.append(Stop(f.name, decoder, guess, carry=kinds[f.name].carry(f, carried)))
         context += carried
     for i, size in enumerate(choices.latent):
         shape = {"size": size, "context": context}
-        posterior = _member("posteriors", choices.posterior, **shape, fields=len(fields), features=choices.width)
+        posterior = _member("posteriors", choices.posterior, **shape, fields=len(encoded), features=choices.width)
         chosen = choices.prior if i == 0 else {"name": "normal"}
-        prior = _member("priors", chosen, **shape, posterior=posterior, fields=len(fields), features=choices.width)
-        stops.append(Stop("z" if len(choices.latent) == 1 else f"z{i + 1}", prior, posterior, latent=True, carry=Same()))
+        prior = _member("priors", chosen, **shape, posterior=posterior, fields=len(encoded), features=choices.width)
+        stops.append(
+            Stop("z" if len(choices.latent) == 1 else f"z{i + 1}", prior, posterior, latent=True, carry=Same())
+        )
         context += size
     for f in after:
         stops.append(Stop(f.name, kinds[f.name].decoder(f, context, **net[f.name])))

@@ -52,7 +52,9 @@ def load(path: str | os.PathLike[str], device: str = "auto") -> VAE:
         for name in ("history", "trouble", "plan", "calibration"):
             setattr(model, f"{name}_", manifest[name])
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, VaeryError) as error:
-        raise ModelFileError(f"{path}: the manifest and the weights do not make a model ({str(error).splitlines()[0]})") from error
+        raise ModelFileError(
+            f"{path}: the manifest and the weights do not make a model ({str(error).splitlines()[0]})"
+        ) from error
     model.set_feature_names()
     return model
 
@@ -90,7 +92,11 @@ def card(model: VAE) -> str:
         "| field | kind | event | likelihood |", "|---|---|---|---|",
     ]  # fmt: skip
     lines += [f"| {f['name']} | {f['kind']} | {f['event']} | {f['likelihood']} |" for f in about["fields"]]
-    lines += ["", "Open it with `vaery.load(path)`. It answers every job: generate, impute, detect, embed, predict …", ""]
+    lines += [
+        "",
+        "Open it with `vaery.load(path)`. It answers every job: generate, impute, detect, embed, predict …",
+        "",
+    ]
     return "\n".join(lines)
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 HELD_OUT = 0.1  # the share of rows that decides when to stop and calibrates scores
 MOST_HELD_OUT = 5000
+MOST_CALIBRATED = 2000  # held-out rows that are scored for p-values
 
 
 def fit(
@@ -62,13 +63,22 @@ def fit(
         if plan.seconds is not None:
             plan = within(plan, joint, train, objective)
         with watcher(verbose) as watch:
-            trainer = Trainer(joint, train, held_out, objective, plan, rng=rng.spawn(joint.device), checkpoint=folder, watch=watch)
+            trainer = Trainer(
+                joint,
+                train,
+                held_out,
+                objective,
+                plan,
+                rng=rng.spawn(device=joint.device),
+                checkpoint=folder,
+                watch=watch,
+            )
             if resume:
                 trainer.resume()
             state = trainer.fit()
     finally:
         torch.set_num_threads(most)
-    if model.refine and choices.prior["name"] == "normal" and objective_name(objective) != "point":
+    if model.refine and choices.prior["name"] == "normal":
         choices = refined(joint, choices, train, held_out, rng)
     model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, joint, choices
     model.history_, model.trouble_, model.plan_ = state.history, state.trouble, asdict(plan)
@@ -103,9 +113,7 @@ def settle(model: VAE, fields: tuple[Field, ...], rows: int) -> Choices:
     )
 
 
-def make_plan(
-    model: VAE, fields: tuple[Field, ...], rows: int, budget: str | float | None, epochs: int | None
-) -> Plan:
+def make_plan(model: VAE, fields: tuple[Field, ...], rows: int, budget: str | float | None, epochs: int | None) -> Plan:
     """How to train: the plan's own defaults, then the kinds' advice, then what was asked."""
     advice: dict[str, Any] = {}
     for f in fields:
@@ -134,7 +142,9 @@ def seconds(budget: str | float) -> float:
     """
     found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*(s|sec|m|min|h)?\s*", str(budget))
     if not found or float(found[1]) <= 0:
-        raise ChoiceError(f"budget={budget!r} is not a time; write for instance '90s', '5m', '2h' or a number of seconds")
+        raise ChoiceError(
+            f"budget={budget!r} is not a time; write for instance '90s', '5m', '2h' or a number of seconds"
+        )
     return float(found[1]) * {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}[found[2] or "s"]
 
 
@@ -150,9 +160,7 @@ def within(plan: Plan, joint: Joint, train: Evidence, objective: Objective) -> P
     return replace(plan, steps=max(20, int(0.93 * plan.seconds / a_step)))
 
 
-def pick_threads(
-    model: VAE, joint: Joint, train: Evidence, objective: Objective, plan: Plan, *, fixed: bool
-) -> int:
+def pick_threads(model: VAE, joint: Joint, train: Evidence, objective: Objective, plan: Plan, *, fixed: bool) -> int:
     """As asked, or measured. A fit that may be resumed does not measure: it must take the same count again."""
     most = torch.get_num_threads()
     if model.threads != "auto":
@@ -173,26 +181,25 @@ def _trial(joint: Joint, train: Evidence, objective: Objective, plan: Plan) -> C
 def start_from_data(joint: Joint, train: Evidence, rng: Random) -> None:
     """Let members that want it (a VampPrior's pseudo-inputs) start from encoded rows."""
     some = train[rng.permutation(train.rows)[:1000]].to(joint.device)
-    for stop in joint.stops:
-        if hasattr(stop.prior, "start_from"):
+    for stop in joint.walk:
+        start: Any = getattr(stop.prior, "start_from", None)
+        if start is not None:
             with torch.no_grad():
-                stop.prior.start_from(joint.encode(some))
+                start(joint.encode(some))
 
 
 def refined(joint: Joint, choices: Choices, train: Evidence, held_out: Evidence, rng: Random) -> Choices:
     """The prior fitted anew on encoded rows, if held-out rows gain."""
     if train.rows < 200:
         return choices
-    gain = refine(joint, train, held_out, rng=rng.spawn(joint.device))
-    if gain == 0.0:
-        return choices
-    top: Any = next(stop for stop in joint.stops if stop.latent)
-    return replace(choices, prior={"name": "mixture", "components": top.prior.components})
+    gain = refine(joint, train, held_out, rng=rng.spawn(device=joint.device))
+    return replace(choices, prior={"name": "mixture"}) if gain else choices
 
 
 def calibrate(joint: Joint, held_out: Evidence, rows: int) -> dict[str, Any]:
     """Scores of held-out rows, sorted: what p-values are read from."""
-    scores = score(joint, held_out.to(joint.device), rng=Random(0, joint.device, share_rows=True))
+    held_out = held_out[slice(0, MOST_CALIBRATED)].to(joint.device)
+    scores = score(joint, held_out, rng=Random(0, joint.device, share_rows=True))
     return {"score": sorted(round(float(s), 6) for s in scores), "rows": rows}
 
 
@@ -215,10 +222,6 @@ def pick_objective(asked: str | Mapping[str, Any] | Objective) -> Objective:
         return asked
     named = spec("masked" if asked == "auto" else asked)
     return member("objectives", named["name"])(**{k: v for k, v in named.items() if k != "name"})
-
-
-def objective_name(objective: Objective) -> str:
-    return type(objective).__name__.lower()
 
 
 def spec(asked: str | Mapping[str, Any]) -> dict[str, Any]:

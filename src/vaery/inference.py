@@ -173,7 +173,7 @@ def probabilities(joint: Joint, draws: int) -> Tensor:
 def _points(joint: Joint, site: Site, evidence: Evidence, u: Tensor, others: bool) -> Tensor:
     """``[Q · S, B, E…]`` quantiles of each cell at one site."""
     if site.posterior is not None:  # a field before the latent: known, or else what its posterior makes of the rest
-        guess = site.posterior.points(u)
+        guess = site.posterior.given(*known_cells(joint, evidence, site.name)).points(u)
         value = known_cells(joint, evidence, site.name)[0] if site.value is None else site.value
         drawn = torch.ones_like(evidence.present(site.name)) if site.drawn is None else site.drawn
         return torch.where(drawn.view(-1, *([1] * (value.dim() - 2))), guess, value).flatten(0, 1)

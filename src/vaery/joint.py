@@ -49,9 +49,14 @@ class Joint(nn.Module):
         self.encoders = nn.ModuleDict(encoders)
 
     @property
+    def walk(self) -> list[Stop]:
+        """The stops, in order."""
+        return [stop for stop in self.stops if isinstance(stop, Stop)]
+
+    @property
     def latents(self) -> list[str]:
         """The names of the levels, in the order of the walk."""
-        return [stop.name for stop in self.stops if stop.latent]
+        return [stop.name for stop in self.walk if stop.latent]
 
     @property
     def device(self) -> torch.device:
@@ -71,7 +76,12 @@ class Joint(nn.Module):
         return Features(values * here[..., None], here)
 
     def trace(
-        self, rows: int, choose: Chooser, draws: int = 1, only: Collection[str] | None = None, device: torch.device | None = None
+        self,
+        rows: int,
+        choose: Chooser,
+        draws: int = 1,
+        only: Collection[str] | None = None,
+        device: torch.device | None = None,
     ) -> Trace:
         """Walk through the model once.
 
@@ -84,7 +94,7 @@ class Joint(nn.Module):
         """
         context = torch.zeros(draws, rows, 0, device=device or self.device)
         sites = {}
-        for stop in self.stops:
+        for stop in self.walk:
             if not (stop.latent or stop.first or only is None or stop.name in only):
                 continue
             sites[stop.name] = site = choose(stop, stop(context), context)

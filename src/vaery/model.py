@@ -7,16 +7,14 @@ import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from torch import Tensor
 
-from vaery import __version__, storage
-from vaery.build import Choices, build
-from vaery.core.errors import DataError, ModelFileError, NotFitted, QueryError
+from vaery.build import Choices
+from vaery.core.errors import NotFitted, QueryError
 from vaery.core.evidence import Evidence
 from vaery.core.field import Field
 from vaery.core.job import Points
@@ -24,9 +22,13 @@ from vaery.core.members import member, members
 from vaery.core.objective import Objective
 from vaery.core.random import Random
 from vaery.joint import Joint
-from vaery.schema import Schema, kind_of, read
+from vaery.progress import tracked
+from vaery.schema import Schema, read, stack
+from vaery.target import raw_cells
 
 __all__ = ["VAE", "describe", "load", "read"]
+
+SLICE = 2048  # rows that a job about single rows is asked at a time
 
 
 class VAE(TransformerMixin, BaseEstimator):
@@ -67,6 +69,21 @@ class VAE(TransformerMixin, BaseEstimator):
     >>> model.generate(5).shape, model.transform(x).shape[0]
     ((5, 3), 200)
     """
+
+    schema_: Schema
+    fields_: tuple[Field, ...]
+    joint_: Joint
+    choices_: Choices
+    plan_: dict[str, Any]
+    history_: list[dict[str, Any]]
+    trouble_: list[str]
+    calibration_: dict[str, Any]
+    effective_sample_size_: float
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Jobs are methods."""
 
     def __init__(
         self,
@@ -178,24 +195,38 @@ class VAE(TransformerMixin, BaseEstimator):
         wanted = inspect.signature(function).parameters
         filled = {"calibration": self.calibration_, "history": self.history_}
         options |= {name: value for name, value in filled.items() if name in wanted}
-        rng = Random(self._seed(seed, draws=spec.gives == "records"), self.joint_.device, share_rows=spec.gives != "records")
+        anew = spec.gives == "records" and not spec.rowwise and spec.takes != "two rows"
+        stream = functools.partial(Random, self._seed(seed, anew), self.joint_.device, share_rows=spec.takes == "rows")
         if spec.takes == "given":
             if raw:
                 raise QueryError(f"{job}() takes no rows but conditions: write {job}(given={{'column': value}})")
             evidence, exact = self.schema_.given(given or {})
-            result = function(self.joint_, evidence.to(self.joint_.device), rng=rng, **options)
+            result = function(self.joint_, evidence.to(self.joint_.device), rng=stream(), **options)
             return self._raw(result, None, False, exact)
         if given is not None:
             raise QueryError(f"{job}() takes rows and no given=; leave cells of the rows empty instead")
         expected = {"rows": 1, "two rows": 2, "nothing": 0}[spec.takes]
         if len(raw) != expected:
             raise QueryError(f"{job}() takes {expected} set(s) of rows, {len(raw)} came")
-        read_rows = [read(r) for r in raw]
-        evidence = [self.schema_.pack(r).to(self.joint_.device) for r in read_rows]
-        arguments = [] if not evidence else [evidence[0] if len(evidence) == 1 else tuple(evidence)]
-        result = function(self.joint_, *arguments, rng=rng, **options)
-        like = read_rows[0] if read_rows else None
-        return self._raw(result, like, spec.keep, None) if spec.gives != "frame" else _frame(result, like)
+        return self._about_rows(function, [read(r) for r in raw], stream, options)
+
+    def _about_rows(self, function: Any, raw: list[Any], stream: Callable[..., Random], options: dict[str, Any]) -> Any:
+        """A job about rows: all at once, or in slices where each row stands for itself."""
+        spec, like = function.job, raw[0] if raw else None
+        evidence = [self.schema_.pack(r).to(self.joint_.device) for r in raw]
+        if spec.rowwise and evidence[0].rows > SLICE:
+            parts = []
+            for i, start in enumerate(tracked(range(0, evidence[0].rows, SLICE), function.__name__)):
+                rows = slice(start, start + SLICE)
+                result = function(self.joint_, evidence[0][rows], rng=stream(slice=i), **options)
+                parts.append(self._raw(result, self.schema_.rows(like, rows), spec.keep, None))
+            return stack(parts)
+        arguments = [evidence[0] if len(evidence) == 1 else tuple(evidence)] if evidence else []
+        result = function(self.joint_, *arguments, rng=stream(), **options)
+        if spec.gives != "frame":
+            return self._raw(result, like, spec.keep, None)
+        self._as_they_came(result.get("reasons", ()), evidence[0], like)
+        return _frame(result, like)
 
     def transform(self, X: Any) -> np.ndarray:
         """Rows → ``[rows, latent]``, the posterior mean: always the same for a row, whatever batch it comes in."""
@@ -283,6 +314,9 @@ class VAE(TransformerMixin, BaseEstimator):
 
     def _records(self, evidence: Evidence, like: Any, keep: bool, exact: Any) -> Any:
         values = _cpu(evidence.values)
+        if original := getattr(evidence, "original", 0):  # the first rows are the user's own
+            new = self.schema_.unpack({name: value[original:] for name, value in values.items()})
+            return stack([like, new])
         if like is not None and self.schema_.pack(like).rows != evidence.rows:
             like = None
         raw = self.schema_.unpack(values, like=like, keep=keep, exact=exact)
@@ -294,7 +328,9 @@ class VAE(TransformerMixin, BaseEstimator):
     def _column(self, result: Mapping[str, Any]) -> np.ndarray:
         """One cell of summed-up points, as an array."""
         points: Points = result["points"]
-        raw = self.schema_[result["field"]].summarise(_cpu(points.values)[result["field"]], points.weight.cpu(), points.how)
+        raw = self.schema_[result["field"]].summarise(
+            _cpu(points.values)[result["field"]], points.weight.cpu(), points.how
+        )
         if hasattr(raw, "iloc"):
             return raw.iloc[:, result["cell"]].to_numpy()
         if hasattr(raw, "to_numpy") and not hasattr(raw, "column"):
@@ -304,11 +340,24 @@ class VAE(TransformerMixin, BaseEstimator):
         raw = np.asarray(raw)
         return raw if raw.ndim == 1 else raw[:, result["cell"]]
 
-    def _seed(self, seed: int | None, draws: bool) -> int:
-        if seed is not None:
-            return seed
-        if not draws:
-            return 0
+    def _as_they_came(self, reasons: Sequence[list[dict[str, Any]]], rows: Evidence, like: Any) -> None:
+        """Let reasons show the values that came in: packed ones are capped at the range that was seen in the fit."""
+        columns: dict[str, list[Any]] = {}
+        parts = self.schema_._parts(like)
+        for row, listed in enumerate(reasons):
+            for reason in (r for r in listed if "value" in r):
+                name = reason["cell"]
+                if name not in columns:
+                    where, cell = self.schema_.locate(name)
+                    field, known = self.schema_[where], rows.known[where]
+                    mask = None if known is None else known.cpu()
+                    raw = field.unpack(rows.values[where].cpu(), mask, like=parts[where], keep=True)
+                    columns[name] = raw_cells(raw, list(field.cell_names or ()).index(str(cell)), str(cell))
+                reason["value"] = columns[name][row]
+
+    def _seed(self, seed: int | None, anew: bool) -> int:
+        if seed is not None or not anew:
+            return seed or 0
         self._asked = getattr(self, "_asked", 0) + 1
         return (self.random_state or 0) * 1_000_003 + self._asked
 
@@ -338,7 +387,11 @@ def _method(name: str) -> Callable[..., Any]:
             options["n"], raw = int(raw[0]), raw[1:]
         return self.run(name, *raw, **options)
 
-    inner = [p for p in list(inspect.signature(function).parameters.values())[1:] if p.name not in ("rng", "calibration", "history")]
+    inner = [
+        p
+        for p in list(inspect.signature(function).parameters.values())[1:]
+        if p.name not in ("rng", "calibration", "history")
+    ]
     method.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD), *inner]
     )
@@ -382,7 +435,7 @@ def _frame(columns: Mapping[str, Any], like: Any) -> Any:
     if type(like).__module__.startswith("polars"):
         import polars
 
-        return polars.DataFrame(plain)
+        return polars.DataFrame(plain, strict=False)  # what cells hold may be of any type: text, if they differ
     import pandas
 
     return pandas.DataFrame(plain, index=like.index if isinstance(like, pandas.DataFrame) else None)

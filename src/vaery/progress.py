@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from vaery.train import Progress
+
+Item = TypeVar("Item")
 
 SILENT = 2.0  # seconds: what is over sooner says nothing
 EVERY = 10.0  # seconds between two lines where there is no terminal
@@ -43,6 +45,22 @@ def watcher(verbose: bool | None = None) -> Iterator[Callable[[Progress], None]]
     finally:
         if shown is not None:
             shown.close()
+
+
+def tracked(items: Sequence[Item], what: str) -> Iterator[Item]:
+    """The items, with a word on how far this is and how long it will take, once that is more than two seconds.
+
+    >>> list(tracked(range(3), "score"))
+    [0, 1, 2]
+    """
+    start = said = time.monotonic()
+    for i, item in enumerate(items):
+        now = time.monotonic()
+        if i and now - start > SILENT and now - said > (EVERY if i > 1 and said > start else 0):
+            said = now
+            left = (now - start) / i * (len(items) - i)
+            print(f"{what}: {i / len(items):.0%}, {duration(left)} left", file=sys.stderr)
+        yield item
 
 
 class Shown(Protocol):

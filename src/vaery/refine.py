@@ -1,7 +1,8 @@
 """After training: a prior fitted to where the posterior really puts the data.
 
 The aggregated posterior, the mean of q(z | x) over the data, is the best prior there is for a fixed encoder and
-decoder (Hoffman and Johnson, 2016); N(0, I) is not it. A mixture fitted to encoded rows is kept if held-out rows say so.
+decoder (Hoffman and Johnson, 2016); N(0, I) is not it. A mixture fitted to encoded rows is kept where
+held-out rows say so.
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ def refine(joint: Joint, train: Evidence, held_out: Evidence, *, rng: Random, na
     """Replace the top level's prior by the member ``name`` if that raises the held-out bound.
 
     Returns:
-        By how many nats a row the held-out bound rose; 0.0 if the old prior was kept.
+        By how many nats a row the held-out bound rose; 0.0 if the old prior was kept (as one is that hangs on a
+        label before it).
     """
+    if not joint.stops[0].latent:
+        return 0.0
     top = next(stop for stop in joint.stops if stop.latent)
     some = rng.permutation(train.rows)[:MOST].to(train.device)
     z, z_held_out = encoded(joint, train[some], rng), encoded(joint, held_out, rng)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from vaery.core.errors import DataError, QueryError, choice
@@ -44,7 +43,9 @@ class Schema:
         wrapped = isinstance(raw, Mapping)
         parts = dict(raw) if wrapped else {kind_of(raw): raw}
         if not parts:
-            raise DataError("a dict of fields was expected, for instance {'image': array, 'label': array}; this one is empty")
+            raise DataError(
+                "a dict of fields was expected, for instance {'image': array, 'label': array}; this one is empty"
+            )
         by_name = dict(likelihood) if isinstance(likelihood, Mapping) else {}
         fields = []
         for name, part in parts.items():
@@ -121,6 +122,12 @@ class Schema:
         }
         return self._wrap(raw)
 
+    def rows(self, raw: Any, which: slice) -> Any:
+        """Some rows of raw data."""
+        if self.wrapped and isinstance(raw, Mapping):
+            return {name: _rows(part, which) for name, part in raw.items()}
+        return _rows(raw, which)
+
     def locate(self, name: str) -> tuple[str, str | None]:
         """``name`` of a field or of a cell → (field, cell). A field of one cell may be asked for by its own name."""
         names = {field.name: field for field in self.fields}
@@ -196,5 +203,41 @@ def read(raw: Any) -> Any:
     raise DataError(f"{text}: no kind of data known here ({', '.join(members('kinds'))}) reads this")
 
 
-def to_device(evidence: Evidence, device: torch.device) -> Evidence:
-    return evidence.to(device)
+def _rows(raw: Any, which: slice) -> Any:
+    if hasattr(raw, "iloc"):
+        return raw.iloc[which]
+    if hasattr(raw, "slice") and not hasattr(raw, "iloc"):  # polars and Arrow
+        return raw.slice(which.start, which.stop - which.start)
+    return raw[which]
+
+
+def stack(parts: list[Any]) -> Any:
+    """Raw records one below the other, of whatever type they are."""
+    first = parts[0]
+    if isinstance(first, Mapping):
+        return {name: stack([part[name] for part in parts]) for name in first}
+    if isinstance(first, np.ma.MaskedArray):
+        return np.ma.concatenate(parts)
+    if isinstance(first, np.ndarray):
+        return np.concatenate(parts)
+    if isinstance(first, list):
+        if _is_tables(first):
+            return [stack([part[i] for part in parts]) for i in range(len(first))]
+        return [row for part in parts for row in part]
+    library = type(first).__module__.split(".")[0]
+    if library == "pandas":
+        import pandas
+
+        return pandas.concat(parts)
+    if library == "polars":
+        import polars
+
+        return polars.concat(parts)
+    import pyarrow
+
+    return pyarrow.concat_tables(parts)
+
+
+def _is_tables(items: list[Any]) -> bool:
+    """Whether a list holds whole data sets (several imputations, say) rather than rows."""
+    return bool(items) and hasattr(items[0], "shape")

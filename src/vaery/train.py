@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -112,12 +112,12 @@ class Trainer:
         self.objective, self.plan, self.rng, self.watch = objective, plan, rng, watch
         self.checkpoint = None if checkpoint is None else Path(checkpoint) / "checkpoint.vaery"
         self.device = joint.device
-        self.parameters = [p for p in joint.parameters() if p.requires_grad]
+        self.parameters: list[Tensor] = [p for p in joint.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=torch.tensor(plan.learning_rate) if self.device.type != "cpu" else plan.learning_rate,
             weight_decay=plan.weight_decay, fused=True,
         )  # fmt: skip
-        self.averaged = [p.detach().clone() for p in self.parameters] if plan.average else self.parameters
+        self.averaged: list[Tensor] = [p.detach().clone() for p in self.parameters] if plan.average else self.parameters
         self.best = [p.detach().clone() for p in self.parameters]
         self.order = rng.permutation(train.rows)
         self.evaluation_seed = rng.seed()
@@ -281,7 +281,9 @@ class Trainer:
         if not bad:
             self.state.rate /= 2
             what = "learning rate halved"
-        self.state.trouble.append(f"a step before {failed} was not finite; rolled back to step {self.state.step}; {what}")
+        self.state.trouble.append(
+            f"a step before {failed} was not finite; rolled back to step {self.state.step}; {what}"
+        )
         self.rng.restore(Random(self.rng.seed()).state())  # other draws than the ones that failed
         if self.state.rate < 0.5**HALVINGS or len(self.state.left_out) > self.train.rows // 2:
             raise DataError(f"training does not stay finite: {self.state.trouble[-1]}")
@@ -324,7 +326,9 @@ class Trainer:
         groups = {"parameters": self.parameters, "averaged": self.averaged, "best": self.best, **self._moments()}
         tensors = {f"{name}.{i}": t for name, group in groups.items() for i, t in enumerate(group)}
         tensors |= {"rng": self.rng.state(), "order": self.order, "snapshot_rng": self._good["rng"]}
-        manifest = {"checkpoint": {**asdict(self.state), "plan": asdict(self.plan), "evaluation_seed": self.evaluation_seed}}
+        manifest = {
+            "checkpoint": {**asdict(self.state), "plan": asdict(self.plan), "evaluation_seed": self.evaluation_seed}
+        }
         storage.write(self.checkpoint, storage.jsonable(manifest), tensors)
 
     def resume(self) -> bool:
@@ -338,7 +342,9 @@ class Trainer:
         ours, theirs = storage.jsonable(asdict(self.plan)), saved.get("plan", {})
         if differ := [k for k in ours if k != "seconds" and ours[k] != theirs.get(k)]:
             told = ", ".join(f"{k}={theirs.get(k)}" for k in differ)
-            raise ModelFileError(f"{self.checkpoint} was written by a fit with other settings ({told}); use these or an empty folder")
+            raise ModelFileError(
+                f"{self.checkpoint} was written by a fit with other settings ({told}); use these or an empty folder"
+            )
         if len(tensors["order"]) != self.train.rows:
             count = len(tensors["order"])
             raise ModelFileError(f"{self.checkpoint} was written by a fit on {count} rows, these are {self.train.rows}")
@@ -363,7 +369,9 @@ class Trainer:
 
 
 @torch.no_grad()
-def evaluate(joint: Joint, rows: Evidence, objective: Objective, *, seed: int, batch: int = 1024) -> tuple[float, dict[str, float]]:
+def evaluate(
+    joint: Joint, rows: Evidence, objective: Objective, *, seed: int, batch: int = 1024
+) -> tuple[float, dict[str, float]]:
     """The objective's bound on these rows: (mean nats a row, means of its parts). The same draws every time."""
     was_training = joint.training
     joint.eval()

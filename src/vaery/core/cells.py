@@ -89,8 +89,10 @@ class CellHeads(nn.Module):
             if self.roles[i] == "code":
                 padding = torch.arange(int(options["levels"])) >= codes[:, None]
                 self.register_buffer(f"padding_{i}", padding if bool(padding.any()) else None, persistent=False)
-        self.sizes = [len(c) * f.size for c, f in zip(groups.values(), self.families, strict=True)]  # type: ignore[operator]
-        owner = [torch.tensor(c).repeat_interleave(n // len(c)) for c, n in zip(groups.values(), self.sizes, strict=True)]
+        self.sizes: list[int] = [len(c) * f.size for c, f in zip(groups.values(), self.families, strict=True)]  # type: ignore[operator]
+        owner = [
+            torch.tensor(c).repeat_interleave(n // len(c)) for c, n in zip(groups.values(), self.sizes, strict=True)
+        ]
         self.register_buffer("owner", torch.cat(owner) if owner else torch.zeros(0, dtype=torch.long), persistent=False)
 
     @property
@@ -102,7 +104,9 @@ class CellHeads(nn.Module):
         """``raw [S, B, size]`` → the density of ``[S, B, D, 2]``."""
         groups = []
         raw = raw.float()
-        for i, (role, family, part) in enumerate(zip(self.roles, self.families, raw.split(self.sizes, -1), strict=True)):
+        for i, (role, family, part) in enumerate(
+            zip(self.roles, self.families, raw.split(self.sizes, -1), strict=True)
+        ):
             columns = getattr(self, f"columns_{i}")
             part = part.unflatten(-1, (len(columns), -1))
             padding = getattr(self, f"padding_{i}", None) if role == "code" else None
@@ -225,7 +229,9 @@ class CellDensity(Density):
 
     def _start_code(self, shape: Sequence[int]) -> Tensor:
         """Codes where there is nothing to choose: "a number" for plain numbers, the one level for constants."""
-        return torch.where(self.numeric, self.levels, torch.zeros_like(self.levels)).float().expand(tuple(shape)).clone()
+        return (
+            torch.where(self.numeric, self.levels, torch.zeros_like(self.levels)).float().expand(tuple(shape)).clone()
+        )
 
     def _each(self, read: Any) -> Tensor:
         code = self._start_code(self.shape)

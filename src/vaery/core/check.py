@@ -116,7 +116,10 @@ def _check_transport(density: Elementwise, count: int = 2000) -> None:
     for edge in (0.1, 0.5, 0.9):
         value = quantile(density, torch.tensor(edge, device=u.device))
         share, wanted = (points <= value).double().mean(0), density.cdf(value).double()
-        _expect(bool(((share - wanted).abs() < 0.02).all()), f"transport must spread values as the cdf says: {share} is not {wanted}")
+        _expect(
+            bool(((share - wanted).abs() < 0.02).all()),
+            f"transport must spread values as the cdf says: {share} is not {wanted}",
+        )
 
 
 def _check_log_prob(density: Elementwise) -> None:

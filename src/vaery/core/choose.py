@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from vaery.core.density import Density
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
-from vaery.core.trace import Site
+from vaery.core.trace import ZERO, Site
 
 if TYPE_CHECKING:
     from vaery.core.stop import Stop
@@ -75,7 +74,14 @@ def from_prior_given(evidence: Evidence, rng: Random, fill: bool = True) -> Choo
 
     def choose(stop: Stop, density: Density, context: Tensor) -> Site:
         if stop.latent:
-            return Site(stop.name, density, (z := density.sample(rng)), posterior=density, latent=True, scored=density.log_prob(z))
+            return Site(
+                stop.name,
+                density,
+                (z := density.sample(rng)),
+                posterior=density,
+                latent=True,
+                scored=density.log_prob(z),
+            )
         return _field(stop.name, density, evidence, rng, fill or stop.first, estimate=False)
 
     return choose
@@ -84,12 +90,11 @@ def from_prior_given(evidence: Evidence, rng: Random, fill: bool = True) -> Choo
 def _field(name: str, density: Density, evidence: Evidence, rng: Random, fill: bool, estimate: bool) -> Site:
     value, known = evidence.values.get(name), evidence.known.get(name)
     region = evidence.regions.get(name)
-    nothing = torch.zeros(1, 1)
     if value is None and region is None:
-        return Site(name, density, density.sample(rng) if fill else None, scored=nothing)
+        return Site(name, density, density.sample(rng) if fill else None, scored=ZERO)
     if value is None:
         drawn, log_mass = density.sample_within(rng, None, None, region)  # type: ignore[arg-type]
-        return Site(name, density, drawn, scored=nothing.to(drawn.device), log_mass=log_mass)
+        return Site(name, density, drawn, scored=ZERO, log_mass=log_mass)
     scored = density.estimate(value, known, rng) if estimate else density.log_prob(value, known)
     if region is not None:
         drawn, log_mass = density.sample_within(rng, value, known, region)

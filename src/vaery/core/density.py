@@ -101,7 +101,9 @@ def pick(weights: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     table = cumulative.expand(*shape, cumulative.shape[-1])
     index = (table < u[..., None]).sum(-1).clamp(max=weights.shape[-1] - 1)
     upto = table.gather(-1, index[..., None]).squeeze(-1)
-    below = torch.where(index > 0, table.gather(-1, (index - 1).clamp(min=0)[..., None]).squeeze(-1), upto.new_zeros(()))
+    below = torch.where(
+        index > 0, table.gather(-1, (index - 1).clamp(min=0)[..., None]).squeeze(-1), upto.new_zeros(())
+    )
     return index, ((u - below) / (upto - below).clamp(min=1e-9)).clamp(1e-6, 1 - 1e-6)
 
 
@@ -182,7 +184,9 @@ class Density(ABC):
         """KL(self ‖ other) in nats, ``[S, B, U]`` for each of U units; ``None`` where no closed form is known."""
         return None
 
-    def sample_within(self, rng: Random, value: Tensor | None, known: Tensor | None, region: Region) -> tuple[Tensor, Tensor]:
+    def sample_within(
+        self, rng: Random, value: Tensor | None, known: Tensor | None, region: Region
+    ) -> tuple[Tensor, Tensor]:
         """A draw inside the region, and ``log P(region | known cells)`` along the way, ``[S, B]``.
 
         Never by rejection: the cost does not depend on how small the region is.
@@ -226,7 +230,9 @@ class Factorised(Density):
 
 def masked(log_p: Tensor, known: Tensor | None) -> Tensor:
     """``log_p [S, B, M…]`` where known, exactly zero elsewhere."""
-    return log_p if known is None else torch.where(known, log_p, torch.zeros((), device=log_p.device, dtype=log_p.dtype))
+    return (
+        log_p if known is None else torch.where(known, log_p, torch.zeros((), device=log_p.device, dtype=log_p.dtype))
+    )
 
 
 def keep_known(drawn: Tensor, value: Tensor | None, known: Tensor | None, trailing: int = 0) -> Tensor:

@@ -108,6 +108,9 @@ def concatenate(parts: list[Evidence]) -> Evidence:
             known[name] = None
             continue
         shape = next(m.shape[1:] for m in masks if m is not None)
-        full = [torch.ones(p.rows, *shape, dtype=torch.bool) if m is None else m for p, m in zip(parts, masks, strict=True)]
+        full = [
+            torch.ones(p.rows, *shape, dtype=torch.bool, device=p.device) if m is None else m
+            for p, m in zip(parts, masks, strict=True)
+        ]
         known[name] = torch.cat(full)
     return Evidence(sum(p.rows for p in parts), values, known)

@@ -21,8 +21,8 @@ class Job:
         takes: ``"rows"`` data as it was fitted, any cell or field missing · ``"two rows"`` two of these, row by row ·
             ``"given"`` conditions (``given=``) and no rows · ``"nothing"`` the model alone.
         gives: ``"records"`` an :class:`~vaery.core.evidence.Evidence` or a :class:`Points` (or a list or dict of
-            these), returned as the type that was fitted · ``"array"`` a tensor, one entry a row · ``"column"`` a dict of
-            a field's name (``"field"``), the index of a cell in it (``"cell"``) and its :class:`Points`
+            these), returned as the type that was fitted · ``"array"`` a tensor, one entry a row · ``"column"`` a dict
+            of a field's name (``"field"``), the index of a cell in it (``"cell"``) and its :class:`Points`
             (``"points"``), returned as one raw column · ``"frame"`` a dict of columns, one entry a row ·
             ``"report"`` a plain dict.
         keep: in records, cells that were known in the rows come back untouched.

@@ -12,7 +12,7 @@ from torch import Tensor
 from vaery.core.evidence import Evidence
 from vaery.core.field import Field
 from vaery.core.random import Random
-from vaery.core.trace import Trace
+from vaery.core.trace import ZERO, Trace
 
 
 @dataclass
@@ -86,7 +86,7 @@ def label_log_prob(trace: Trace) -> Tensor:
     Its posterior is drawn from only where the field is unknown; with this term it learns from known labels too
     (Kingma, Rezende, Mohamed and Welling, 2014, eq. 9).
     """
-    return torch.stack(torch.broadcast_tensors(*(site.log_q_known for site in trace.fields), torch.zeros(1, 1))).sum(0)
+    return torch.stack(torch.broadcast_tensors(*(site.log_q_known for site in trace.fields), ZERO)).sum(0)
 
 
 def leave_one_out(signal: Tensor) -> Tensor:

@@ -36,7 +36,9 @@ def between(low: Any = None, high: Any = None) -> Between:
     """
     if low is None and high is None:
         raise ValueError("between() needs at least one end, for instance between(20, 30) or between(low=20)")
-    if low is not None and high is not None and not isinstance(low, str) and low > high:  # text: levels have their order
+    if (
+        low is not None and high is not None and not isinstance(low, str) and low > high
+    ):  # text: levels have their order
         raise ValueError(f"between({low!r}, {high!r}) is empty: write between({high!r}, {low!r})")
     return Between(low, high)
 

@@ -18,11 +18,15 @@ class Random:
         device: where the numbers are made.
         share_rows: draws of shape ``[S, B, …]`` are made once for all ``B`` rows. A row's result then depends on the
             row alone and not on the batch it came in (common random numbers).
+        slice: of rows that come in slices, which one this stream is for. Shared streams that are spawned from it are
+            the same for every slice, streams for single rows are not.
     """
 
-    def __init__(self, seed: int = 0, device: torch.device | str = "cpu", share_rows: bool = False) -> None:
+    def __init__(
+        self, seed: int = 0, device: torch.device | str = "cpu", share_rows: bool = False, slice: int = 0
+    ) -> None:
         self.generator = torch.Generator(device=device).manual_seed(seed)
-        self.share_rows = share_rows
+        self.share_rows, self.slice = share_rows, slice
 
     @property
     def device(self) -> torch.device:
@@ -56,15 +60,16 @@ class Random:
 
     def seed(self) -> int:
         """A seed for another stream."""
-        return int(torch.randint(0, 2**62, (), generator=self.generator, device=self.device))
+        return int(torch.randint(0, 2**61, (), generator=self.generator, device=self.device))
 
     def number(self) -> float:
         """One number in (0, 1), as a float."""
         return float(torch.rand((), generator=self.generator, device=self.device))
 
-    def spawn(self, share_rows: bool | None = None, device: torch.device | str | None = None) -> Random:
+    def spawn(self, *, share_rows: bool | None = None, device: torch.device | str | None = None) -> Random:
         """A new, independent stream, seeded by this one."""
-        return Random(self.seed(), device or self.device, self.share_rows if share_rows is None else share_rows)
+        share_rows = self.share_rows if share_rows is None else share_rows
+        return Random(self.seed() + (0 if share_rows else self.slice), device or self.device, share_rows, self.slice)
 
     def state(self) -> Tensor:
         """The generator's state as bytes, for a checkpoint."""

@@ -11,6 +11,8 @@ from torch import Tensor
 from vaery.core.density import Density
 from vaery.core.random import log_mean_exp
 
+ZERO = torch.zeros(())  # a number without axes goes with tensors on any device
+
 
 @dataclass
 class Site:
@@ -44,14 +46,14 @@ class Site:
         if self.scored is not None:
             return self.scored
         if self.value is None:
-            return torch.zeros(1, 1)
+            return ZERO
         return self.density.log_prob(self.value, self.known)
 
     @cached_property
     def log_q(self) -> Tensor:
         """``[S, B]`` how likely the posterior was to choose this value; zero where the data or the prior chose."""
         if self.posterior is None or self.value is None:
-            return torch.zeros(1, 1)
+            return ZERO
         log_q = self._log_posterior
         return log_q if self.drawn is None else torch.where(self.drawn, log_q, torch.zeros_like(log_q))
 
@@ -59,7 +61,7 @@ class Site:
     def log_q_known(self) -> Tensor:
         """``[S, B]`` what the posterior would have given the value where the data chose it; zero elsewhere."""
         if self.posterior is None or self.value is None or self.drawn is None:
-            return torch.zeros(1, 1)
+            return ZERO
         log_q = self._log_posterior
         return torch.where(self.drawn, torch.zeros_like(log_q), log_q)
 
@@ -114,7 +116,9 @@ class Trace:
         Its exponential is an unbiased estimate of p(known), so the log of its mean over draws is a lower bound of
         log p(known) that rises with S (Burda, Grosse and Salakhutdinov, 2016).
         """
-        return torch.stack(torch.broadcast_tensors(*(site.log_prob - site.log_q for site in self.sites.values()))).sum(0)
+        return torch.stack(torch.broadcast_tensors(*(site.log_prob - site.log_q for site in self.sites.values()))).sum(
+            0
+        )
 
     @property
     def bound(self) -> Tensor:

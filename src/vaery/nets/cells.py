@@ -12,7 +12,7 @@ from vaery.core.cells import WIDE, CellSpec
 
 
 class CellInput(nn.Module):
-    """``value [..., D, 2]``, ``known [..., D]`` → ``[..., width]``: a linear layer over one-hot codes, numbers and mask.
+    """``value [..., D, 2]``, ``known [..., D]`` → ``[..., width]``: linear in one-hot codes, numbers and mask.
 
     Codes are looked up and summed, never laid out as one-hot. A cell with many codes is looked up by two digits.
 
@@ -20,6 +20,13 @@ class CellInput(nn.Module):
         cells: what each of the D cells can hold.
         width: of the output.
     """
+
+    columns: Tensor
+    offsets: Tensor
+    bases: Tensor
+    levels: Tensor
+    is_wide: Tensor
+    numeric: Tensor
 
     def __init__(self, cells: Sequence[CellSpec], width: int) -> None:
         super().__init__()
@@ -55,8 +62,13 @@ class CellInput(nn.Module):
         weight = seen[..., self.columns].reshape(-1, len(self.columns))
         index = torch.where(self.is_wide, code % self.bases, code) + self.offsets[:, 0]
         if self.wide:
-            high = torch.where(self.is_wide, code // self.bases, torch.zeros_like(code)) + self.offsets[:, 1] * self.is_wide
+            high = (
+                torch.where(self.is_wide, code // self.bases, torch.zeros_like(code))
+                + self.offsets[:, 1] * self.is_wide
+            )
             index = torch.cat([index, high], 1)
             weight = torch.cat([weight, weight * self.is_wide], 1)
-        bag = F.embedding_bag(index, self.table, mode="sum", per_sample_weights=weight.to(self.table.dtype).contiguous())
+        bag = F.embedding_bag(
+            index, self.table, mode="sum", per_sample_weights=weight.to(self.table.dtype).contiguous()
+        )
         return out + bag.view(*lead, self.width).to(out.dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -52,6 +54,6 @@ class MLP(nn.Sequential):
 
     def __init__(self, *sizes: int) -> None:
         layers: list[nn.Module] = []
-        for inputs, out in zip(sizes[:-1], sizes[1:], strict=True):
+        for inputs, out in itertools.pairwise(sizes):
             layers += [nn.Linear(inputs, out), nn.ReLU()]
         super().__init__(*layers[:-1])

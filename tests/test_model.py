@@ -1,0 +1,221 @@
+"""The estimator: one model, every job, in the type that went in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import vaery
+from vaery import VAE, between, one_of
+from vaery.core.errors import ChoiceError, DataError, ModelFileError, NotFitted, QueryError
+
+
+def small() -> VAE:
+    return VAE(width=16, depth=1, latent=2, dropout=0.0, steps=40, batch=64, threads=1, random_state=0)
+
+
+@parametrize_with_checks([VAE(width=8, depth=1, latent=2, dropout=0.0, steps=20, threads=1)])
+def test_scikit_learn(estimator, check) -> None:
+    check(estimator)
+
+
+def mixed(rows: int = 300, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    size = rng.choice(["small", "large"], rows, p=[0.7, 0.3])
+    weight = np.where(size == "small", 1.0, 3.0) + 0.2 * rng.normal(size=rows)
+    frame = pd.DataFrame(
+        {
+            "size": size,
+            "weight": weight,
+            "count": rng.poisson(20, rows),
+            "price": np.where(rng.random(rows) < 0.4, 0.0, np.exp(weight)),
+            "when": pd.Timestamp("2024-01-01", tz="Europe/Malta") + pd.to_timedelta(rng.integers(0, 10**6, rows), "s"),
+            "ok": rng.random(rows) < 0.9,
+        },
+        index=pd.RangeIndex(100, 100 + rows),
+    )
+    frame.loc[frame.index[::7], "weight"] = np.nan
+    frame.loc[frame.index[::11], "size"] = None
+    return frame
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    return mixed()
+
+
+@pytest.fixture(scope="module")
+def model(frame: pd.DataFrame) -> VAE:
+    return small().set_params(steps=400, width=32, learning_rate=1e-2).fit(frame, verbose=False)
+
+
+def test_generate_gives_back_the_type_that_was_fitted(model: VAE, frame: pd.DataFrame) -> None:
+    new = model.generate(50)
+    assert isinstance(new, pd.DataFrame)
+    assert list(new.columns) == list(frame.columns)
+    assert dict(new.dtypes) == dict(frame.dtypes)
+    assert len(new) == 50
+    assert set(new["size"].dropna()) <= {"small", "large"}
+
+
+def test_given_holds_in_every_row(model: VAE) -> None:
+    new = model.generate(200, given={"size": "large", "count": between(15, 18), "ok": one_of(True)})
+    assert set(new["size"]) == {"large"}
+    assert new["count"].between(15, 18).all()
+    assert new["ok"].all()
+    assert new["weight"].mean() > 2.5
+    assert model.effective_sample_size_ >= 1
+
+
+def test_draws_are_new_each_time_and_the_same_for_a_seed(model: VAE) -> None:
+    assert not model.generate(20).equals(model.generate(20))
+    assert model.generate(20, seed=3).equals(model.generate(20, seed=3))
+
+
+def test_impute_touches_only_the_gaps(model: VAE, frame: pd.DataFrame) -> None:
+    full = model.impute(frame)
+    assert not full.isna().any().any()
+    pd.testing.assert_index_equal(full.index, frame.index)
+    known = frame.notna()
+    pd.testing.assert_frame_equal(full.where(known), frame.where(known), check_dtype=False)
+    tables = model.impute(frame, draws=3)
+    assert len(tables) == 3
+    assert not tables[0].equals(tables[1])
+    spread = model.impute(frame, interval=0.9)
+    gaps = frame["weight"].isna()
+    assert (spread["low"].loc[gaps, "weight"] < spread["high"].loc[gaps, "weight"]).all()
+
+
+def test_slices_of_rows_change_nothing(model: VAE, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = model.score_samples(frame), model.transform(frame), model.impute(frame)
+    monkeypatch.setattr("vaery.model.SLICE", 64)
+    parts = model.score_samples(frame), model.transform(frame), model.impute(frame)
+    np.testing.assert_allclose(parts[0], whole[0], rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(parts[1], whole[1], rtol=1e-4, atol=1e-5)
+    pd.testing.assert_frame_equal(parts[2], whole[2], rtol=1e-3)
+
+
+def test_detect_says_how_odd_and_why(model: VAE, frame: pd.DataFrame) -> None:
+    rows = frame.iloc[:20].copy()
+    rows.iloc[3, rows.columns.get_loc("count")] = 400
+    found = model.detect(rows)
+    assert list(found.columns) == ["bits", "p_value", "outlier", "reasons"]
+    pd.testing.assert_index_equal(found.index, rows.index)
+    assert found["bits"].idxmax() == rows.index[3]
+    assert found["reasons"].iloc[3][0]["cell"] == "count"
+    np.testing.assert_allclose(found["bits"] * np.log(2), -model.score_samples(rows), rtol=1e-4, atol=1e-3)
+
+
+def test_predict_does_not_look_at_the_target(model: VAE, frame: pd.DataFrame) -> None:
+    rows = frame.dropna().iloc[:40]
+    guess = model.predict(rows, target="size")
+    assert (guess == rows["size"].to_numpy()).mean() > 0.9
+    swapped = rows.assign(size=np.where(rows["size"] == "small", "large", "small"))
+    assert (model.predict(swapped, target="size") == guess).all()
+    assert (model.predict(rows.drop(columns="size"), target="size") == guess).all()
+    proba = model.predict_proba(rows, target="size")
+    np.testing.assert_allclose(proba.sum(1), 1, atol=1e-5)
+
+
+def test_augment_keeps_the_rows_first(model: VAE, frame: pd.DataFrame) -> None:
+    rows = frame.dropna(subset=["size"])
+    more = model.augment(rows, target="size")
+    assert len(more) > len(rows)
+    pd.testing.assert_frame_equal(more.iloc[: len(rows)].reset_index(drop=True), rows.reset_index(drop=True))
+    counts = more["size"].value_counts()
+    assert counts["small"] == counts["large"]
+
+
+def test_save_and_load_change_nothing(model: VAE, frame: pd.DataFrame, tmp_path: Path) -> None:
+    model.save(tmp_path / "m.vaery")
+    again = vaery.load(tmp_path / "m.vaery")
+    assert np.array_equal(model.transform(frame), again.transform(frame))
+    assert np.array_equal(model.score_samples(frame), again.score_samples(frame))
+    assert model.generate(10, seed=1).equals(again.generate(10, seed=1))
+    assert again.info()["fields"] == model.info()["fields"]
+    again.save(tmp_path / "again.vaery")
+    assert (tmp_path / "again.vaery").read_bytes() == (tmp_path / "m.vaery").read_bytes()
+
+
+def test_a_manifest_that_makes_no_model_is_refused(model: VAE, tmp_path: Path) -> None:
+    from vaery import storage
+
+    model.save(tmp_path / "m.vaery")
+    manifest, tensors = storage.read(tmp_path / "m.vaery")
+    manifest.pop("digests")
+    for broken in (
+        {**manifest, "choices": {**manifest["choices"], "latent": [3]}},
+        {**manifest, "schema": {"wrapped": False, "fields": [{"kind": "os"}]}},
+        {k: v for k, v in manifest.items() if k != "schema"},
+    ):
+        storage.write(tmp_path / "b.vaery", broken, tensors)
+        with pytest.raises(ModelFileError, match=r"b\.vaery"):
+            vaery.load(tmp_path / "b.vaery")
+
+
+def test_the_same_seed_gives_the_same_model(frame: pd.DataFrame) -> None:
+    first, second = (small().fit(frame, verbose=False).transform(frame) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_an_image_and_a_label_are_one_model(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 2, 300)
+    image = (rng.random((300, 8, 8)) < np.where(label, 0.8, 0.2)[:, None, None]).astype(np.uint8)
+    model = small().set_params(steps=300).fit({"image": image, "label": label}, verbose=False)
+    made = model.generate(20, given={"label": 1})
+    assert made["image"].shape == (20, 8, 8)
+    assert made["image"].dtype == np.uint8
+    assert set(made["label"].tolist()) == {1}
+    assert made["image"].mean() > 0.6
+    assert (model.predict({"image": image}, target="label") == label).mean() > 0.9
+    half = np.ma.MaskedArray(image[:5], mask=np.broadcast_to(np.arange(8) < 4, (5, 8, 8)))
+    full = model.impute({"image": half}, draws=2)
+    assert np.array_equal(full[0]["image"][:, :, 4:], image[:5, :, 4:])
+    model.save(tmp_path / "m.vaery")
+    assert np.array_equal(
+        vaery.load(tmp_path / "m.vaery").transform({"image": image}), model.transform({"image": image})
+    )
+
+
+def test_a_label_before_the_latent(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    label = rng.integers(0, 3, 300).astype(float)
+    x = rng.normal(size=(300, 2)) + 4 * label[:, None]
+    label[::2] = np.nan
+    model = small().set_params(first="y", steps=600, learning_rate=5e-3).fit({"x": x, "y": label}, verbose=False)
+    known = ~np.isnan(label)
+    assert (model.predict({"x": x[known]}, target="y") == label[known]).mean() > 0.9
+    assert set(model.generate(30, given={"y": 2.0})["y"]) == {2.0}
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "words"),
+    [
+        (lambda m, f: m.generate(5, given={"weigth": 1}), ChoiceError, "weight"),
+        (lambda m, f: m.generate(5, given={"size": "huge"}), (DataError, QueryError), "huge"),
+        (lambda m, f: m.generate(f), QueryError, "given="),
+        (lambda m, f: m.impute(f, given={"size": "small"}), QueryError, "given="),
+        (lambda m, f: m.predict(f, target="colour"), ChoiceError, "colour"),
+        (lambda m, f: m.score_samples(f.assign(extra=1)), DataError, "extra"),
+        (lambda m, f: m.score_samples(f.assign(weight="heavy")), DataError, "weight"),
+        (lambda m, f: m.score_samples(f.assign(weight=np.inf)), DataError, "weight"),
+    ],
+)
+def test_errors_say_what_to_write(model: VAE, frame: pd.DataFrame, ask, error, words: str) -> None:
+    with pytest.raises(error, match=words):
+        ask(model, frame)
+
+
+def test_nothing_works_before_fit(frame: pd.DataFrame) -> None:
+    for ask in (lambda m: m.generate(3), lambda m: m.transform(frame), lambda m: m.save("x.vaery")):
+        with pytest.raises(NotFitted, match="fit"):
+            ask(VAE())
+
+
+def test_a_collapsed_prior_is_refined_only_where_it_pays(model: VAE) -> None:
+    assert model.choices_.prior["name"] in ("normal", "mixture")
