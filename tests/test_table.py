@@ -301,7 +301,7 @@ def test_a_scale_is_increasing_and_invertible(values: list[float], make) -> None
     reach = max(np.ptp(x), 1e-3)
     grid = np.sort(np.concatenate([x, np.linspace(x.min() - 3 * reach, x.max() + 3 * reach, 200)]))
     z = scale.forward(grid)
-    assert (np.diff(z) >= 0).all()
+    assert (np.diff(z) >= -1e-12).all()  # rounding, where two values are one in effect
     assert scale.inverse(z) == pytest.approx(grid, abs=1e-6 * reach, rel=1e-9)
 
 

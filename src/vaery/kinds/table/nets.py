@@ -43,11 +43,10 @@ def carry(field: Field, width: int) -> nn.Module:
 
 def suggest(field: Field, rows: int) -> dict[str, Any]:
     """Sizes that suit a table of so many rows: ``latent``, ``width``, ``depth`` and ``dropout``."""
-    width = 64 if rows < 500 else 128 if rows < 2000 else 256
     return {
         "latent": min(16, max(2, len(_cells(field)))),
-        "width": width,
-        "depth": 2 if rows < 2000 else 3,
+        "width": 128 if rows < 500 else 256,
+        "depth": 2 if rows < 500 else 3,
         "dropout": 0.1,
     }
 

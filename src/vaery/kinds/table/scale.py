@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 KNOTS = 128  # at most this many knots
 FEW = 50  # fewer distinct values than this say too little of a shape: a straight line has to do
 PER_SEGMENT = 8  # at least this many values between two knots, or the slope is mostly noise
+TINY = 1e-290  # values nearer than this are one: their slope would overflow
 REACH = 4.0  # this far beyond the last knot the map is linear; further out it is logarithmic
 
 Floats = NDArray[np.float64]
@@ -96,8 +97,8 @@ def standard(x: Floats) -> Scale:
     size = max(abs(low), abs(high))
     mean = float(np.mean(x / size) * size) if size else 0.0
     spread = float(np.std(x / size) * size) if size else 0.0
-    if not high > low or not spread > 0:
-        spread = abs(low) or 1.0
+    if not high > low or not spread > TINY:
+        spread = abs(low) if abs(low) > TINY else 1.0
         low, high = low - spread, low + spread
     return Scale((low, high), ((low - mean) / spread, (high - mean) / spread), 1 / spread, 1 / spread)
 
@@ -124,7 +125,8 @@ def normal_scores(x: Floats) -> Scale:
     kept = _spread(at, upto)
     raw = tuple(float(values[i]) for i in kept)
     scaled = tuple(normal.inv_cdf(float(rank[i])) for i in kept)
-    if len(kept) < 3 or not all(a < b for a, b in pairwise(scaled)):
+    steep = any(b - a < TINY for a, b in pairwise(raw)) or any(b <= a for a, b in pairwise(scaled))
+    if len(kept) < 3 or steep:
         return standard(x)
     tail = max(1, len(kept) // 10)
     below = (scaled[tail] - scaled[0]) / (raw[tail] - raw[0])
