@@ -522,6 +522,19 @@ def test_files_appear_whole(stub, monkeypatch):
     assert seen == [(CSV, False)]
 
 
+def test_the_demo_has_a_folder_of_its_own(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    ran = []
+    monkeypatch.setattr("vaery.demo.run", lambda folder, quick: ran.append((folder, quick)))
+    assert json.loads(done("demo", "--quick", "--json").stdout)["out"] == ["vaery-demo"]
+    Path("mine").mkdir()
+    Path("mine/thesis.txt").touch()
+    assert "is there already" in refused(1, "demo", "-o", "mine")
+    done("demo", "-o", "mine", "--force")
+    assert "is a file" in refused(1, "demo", "-o", "mine/thesis.txt")
+    assert ran == [(Path("vaery-demo"), True), (Path("mine"), False)]
+
+
 # ------------------------------------------------------------------ how it ends
 
 

@@ -1,4 +1,4 @@
-"""``vaery demo``: all of it once, on data that comes along."""
+"""``vaery demo``: all of it once, on data that comes along with scikit-learn."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import typer
 
 from vaery.cli.guard import guarded
 from vaery.cli.jobs import FORCE, JSON
-from vaery.cli.text import to_json
+from vaery.cli.text import to_json, warn
 
 
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write to.")] = Path("vaery-demo"),
-    quick: Annotated[bool, typer.Option("--quick", help="A few seconds only, with a rougher model.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Seconds instead of minutes, and bad pictures.")] = False,
     force: FORCE = False,
     as_json: JSON = False,
 ) -> None:
-    """Fit, generate, impute, detect and report on a small table: one minute."""
+    """Fit digits and a medical table, ask every question, and leave a folder to look at: open its index.html."""
     with guarded():
         if out.exists() and not out.is_dir():
             raise NotADirectoryError(f"{out} is a file; a folder was expected")
@@ -27,6 +27,8 @@ def demo(
 
         from vaery.demo import run
 
-        result = run(out, quick)
+        run(out, quick)
         if as_json:
-            print(to_json({"command": "demo", "out": str(out), "result": result}))
+            print(to_json({"command": "demo", "out": [str(out)]}))
+        else:
+            warn(f"wrote {out}")
