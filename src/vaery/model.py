@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import NotFittedError
 from torch import Tensor
 
 from vaery.build import Choices
@@ -29,6 +30,10 @@ from vaery.target import raw_cells
 __all__ = ["VAE", "describe", "load", "read"]
 
 SLICE = 2048  # rows that a job about single rows is asked at a time
+
+
+class NotFittedYet(NotFitted, NotFittedError):
+    """Ours and scikit-learn's at once, so that either may be caught."""
 
 
 class VAE(TransformerMixin, BaseEstimator):
@@ -255,6 +260,23 @@ class VAE(TransformerMixin, BaseEstimator):
             return np.where(np.asarray(self.detect(X, reasons=0)["outlier"], dtype=bool), -1, 1)
         return self.run("predict", X, target=target, **options)
 
+    def predict_proba(self, X: Any, target: str | None = None, **options: Any) -> np.ndarray:
+        """The probability of each level of a column, from whatever else is known; without ``target``, of being an
+        outlier and of being ordinary.
+
+        Args:
+            X: rows; what they hold of the target itself is not looked at.
+            target: a column or field of levels.
+            options: of the job ``predict_proba``.
+
+        Returns:
+            ``[rows, levels]``; without ``target`` the conformal p-value is the second column, its complement the first.
+        """
+        if target is None:
+            ordinary = np.asarray(self.detect(X, reasons=0)["p_value"], dtype=float)
+            return np.stack([1 - ordinary, ordinary], 1)
+        return self.run("predict_proba", X, target=target, **options)
+
     def held_out_bound(self) -> float:
         """The best held-out bound of the fit, nats a row (of packed values)."""
         self._check_fitted()
@@ -363,7 +385,7 @@ class VAE(TransformerMixin, BaseEstimator):
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "joint_"):
-            raise NotFitted("this VAE is not fitted yet; call fit(data) first, or load('model.vaery')")
+            raise NotFittedYet("this VAE is not fitted yet; call fit(data) first, or load('model.vaery')")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -371,6 +393,7 @@ class VAE(TransformerMixin, BaseEstimator):
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         tags.target_tags.required = False
+        tags.transformer_tags.preserves_dtype = []
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:

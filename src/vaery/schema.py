@@ -193,7 +193,7 @@ def kind_of(raw: Any, name: str | None = None) -> str:
 def read(raw: Any) -> Any:
     """A path, folder or URI is read by the kind that knows it; anything else is returned as it is."""
     if not isinstance(raw, str | os.PathLike):
-        return raw
+        return raw if isinstance(raw, Mapping) and not hasattr(raw, "tocsr") else arrays(raw)
     for kind in members("kinds"):
         if member("kinds", kind).looks_like(raw):
             return member("kinds", kind).read(raw)
@@ -201,6 +201,32 @@ def read(raw: Any) -> Any:
     if "://" not in text and not os.path.exists(text):
         raise FileNotFoundError(f"there is no file or folder {text}")
     raise DataError(f"{text}: no kind of data known here ({', '.join(members('kinds'))}) reads this")
+
+
+def arrays(raw: Any) -> Any:
+    """Arrays and what converts to one, checked as scikit-learn checks them; anything else as it is.
+
+    Raises:
+        DataError: sparse, complex, or not at least two-dimensional.
+    """
+    if hasattr(raw, "tocsr"):
+        raise DataError("sparse input is not supported: write x.toarray(), or a frame of the columns that matter")
+    nested = isinstance(raw, list | tuple) and len(raw) > 0 and isinstance(raw[0], list | tuple)
+    if nested or (hasattr(raw, "__array__") and not hasattr(raw, "__arrow_c_stream__") and not hasattr(raw, "columns")):
+        raw = raw if isinstance(raw, np.ndarray) else np.asarray(raw)
+    if not isinstance(raw, np.ndarray):
+        return raw
+    if raw.dtype.kind == "c":
+        raise DataError("Complex data not supported: give real and imaginary part as two columns")
+    if raw.ndim < 2:
+        kind = "scalar" if raw.ndim == 0 else "1D"
+        raise DataError(
+            f"Expected 2D array, got {kind} array instead. Reshape your data: x.reshape(-1, 1) if it is one column, "
+            "x.reshape(1, -1) if it is one row"
+        )
+    if raw.shape[1] == 0:
+        raise DataError(f"0 feature(s) (shape={raw.shape}) while a minimum of 1 is required.")
+    return raw
 
 
 def _rows(raw: Any, which: slice) -> Any:
