@@ -35,7 +35,7 @@ test: check  ## check, then every test and every example in a docstring
 		$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 demo: $(STAMP)  ## fit, generate, detect and report on a small table: one minute
-	$(BIN)/vaery demo
+	$(BIN)/vaery demo --force
 
 format: $(STAMP)  ## put the code into shape
 	$(BIN)/ruff check --fix .

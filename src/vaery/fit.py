@@ -6,7 +6,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +54,7 @@ def fit(
     choices = settle(model, schema.fields, train.rows)
     joint = build(schema.fields, choices, seed=rng.seed()).to(pick_device(model.device))
     start_from_data(joint, train, rng)
-    objective = pick_objective(model.objective)
+    objective = pick_objective(model.objective, schema.fields, train.rows)
     plan, most = make_plan(model, schema.fields, train.rows, budget, epochs), torch.get_num_threads()
     folder = prepare(checkpoint, resume)
     try:
@@ -72,6 +72,7 @@ def fit(
                 rng=rng.spawn(device=joint.device),
                 checkpoint=folder,
                 watch=watch,
+                spare=model.threads == "auto",
             )
             if resume:
                 trainer.resume()
@@ -216,11 +217,16 @@ def prepare(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | N
     return folder
 
 
-def pick_objective(asked: str | Mapping[str, Any] | Objective) -> Objective:
-    """The objective asked for; ``"auto"`` trains on random subsets of each row."""
+def pick_objective(asked: str | Mapping[str, Any] | Objective, fields: Sequence[Field], rows: int) -> Objective:
+    """The objective asked for; ``"auto"``: the ELBO of random subsets of each row, with the kinds' own options."""
     if isinstance(asked, Objective):
         return asked
-    named = spec("masked" if asked == "auto" else asked)
+    if asked == "auto":
+        options: dict[str, Any] = {}
+        for f in fields:
+            options |= member("kinds", f.kind).suggest(f, rows).get("objective", {})
+        return member("objectives", "masked")(options=options)
+    named = spec(asked)
     return member("objectives", named["name"])(**{k: v for k, v in named.items() if k != "name"})
 
 

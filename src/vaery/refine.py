@@ -16,7 +16,7 @@ from vaery.core.random import Random
 from vaery.inference import batches
 from vaery.joint import Joint
 
-MOST = 20_000  # encoded rows a prior is fitted to
+MOST = 10_000  # encoded rows a prior is fitted to
 
 
 @torch.no_grad()

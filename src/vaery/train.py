@@ -94,6 +94,7 @@ class Trainer:
         rng: where all randomness of training comes from.
         checkpoint: a folder to keep checkpoints in; ``None``: none.
         watch: called with :class:`Progress`.
+        spare: threads may be given up where the machine turns out to be shared.
     """
 
     def __init__(
@@ -107,7 +108,9 @@ class Trainer:
         rng: Random,
         checkpoint: Path | None = None,
         watch: Callable[[Progress], None] | None = None,
+        spare: bool = False,
     ) -> None:
+        self.spare, self._fastest, self._slow = spare, math.inf, 0
         self.joint, self.train, self.held_out = joint, train, held_out
         self.objective, self.plan, self.rng, self.watch = objective, plan, rng, watch
         self.checkpoint = None if checkpoint is None else Path(checkpoint) / "checkpoint.vaery"
@@ -164,14 +167,26 @@ class Trainer:
     def _run(self, steps: int) -> None:
         """A few steps, then one look at the loss: kept if finite, rolled back if not."""
         total = torch.zeros((), device=self.device)
+        start = time.perf_counter()
         for _ in range(steps):
             loss = self.step(self._batch())
             total += loss
+        if self.spare:
+            self._mind_threads((time.perf_counter() - start) / steps)
         if not math.isfinite(float(total)) or not self._finite():
             self._roll_back()
         else:
             self._snapshot()
         self._tell()
+
+    def _mind_threads(self, a_step: float) -> None:
+        """Down to one thread where steps suddenly take several times as long: another program came, and threads that
+        wait for one another by spinning lose far more to that than one thread alone."""
+        self._fastest = min(self._fastest, a_step)
+        self._slow = self._slow + 1 if a_step > 3 * self._fastest else 0
+        if self._slow >= 2 and torch.get_num_threads() > 1:
+            torch.set_num_threads(1)
+            self._slow = 0
 
     def step(self, batch: Evidence) -> Tensor:
         """One step of the optimiser; the loss, still on the device."""

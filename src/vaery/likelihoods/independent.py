@@ -19,7 +19,9 @@ class Independent(nn.Module):
         width, depth, dropout: of the residual MLP in front of the heads; ``depth=0`` is a linear map.
     """
 
-    def __init__(self, cells: Sequence[CellSpec], context: int, width: int = 128, depth: int = 2, dropout: float = 0.0) -> None:
+    def __init__(
+        self, cells: Sequence[CellSpec], context: int, width: int = 128, depth: int = 2, dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.heads = CellHeads(cells)
         size = self.heads.size

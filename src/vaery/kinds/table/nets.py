@@ -48,6 +48,8 @@ def suggest(field: Field, rows: int) -> dict[str, Any]:
         "width": 128 if rows < 500 else 256,
         "depth": 2 if rows < 500 else 3,
         "dropout": 0.1,
+        # Heads that see the other cells need the latent little; without a floor they leave it empty.
+        "objective": {"beta": 0.5, "free_bits": 0.05},
     }
 
 
