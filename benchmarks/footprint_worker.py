@@ -91,7 +91,7 @@ def parts(estimator: Any, path: str, steps: int) -> dict[str, Any]:
         schema, raw = Schema.describe(path)
     with Clock() as packing:
         rows = schema.pack(raw)
-    objective, plan = pick_objective("auto"), Plan(**{**estimator.plan_, "seconds": None})
+    objective, plan = pick_objective("auto", schema.fields, rows.rows), Plan(**{**estimator.plan_, "seconds": None})
     trainer = Trainer(estimator.joint_, rows, rows[slice(0, 1)], objective, plan, rng=Random(0))
     estimator.joint_.train()
     trainer._run(20)

@@ -23,7 +23,7 @@ from peers import origin
 
 WORKER = ROOT / "benchmarks" / "speed_worker.py"
 TRAINERS = ("ours-fp32", "ours-bf16", "tuned-fp32", "tuned-bf16", "pythae")
-SCORERS = ("ours-fp32", "ours-bf16", "pythae")
+SCORERS = ("ours-fp32", "pythae")
 PEER_EPOCHS = 20  # of pythae, whose bound is the goal
 PLANS = (3, 4, 5, 6)  # epochs our schedule is planned for, each a run of its own
 

@@ -10,7 +10,7 @@ import torch
 from vaery import VAE
 from vaery.build import build
 from vaery.core.random import Random
-from vaery.fit import make_plan, pick_objective, settle
+from vaery.fit import make_plan, settle
 from vaery.jobs.score import score
 from vaery.objectives.elbo import Elbo
 from vaery.schema import Schema
@@ -20,7 +20,7 @@ from vaery.train import Trainer, evaluate
 def model(precision: str = "float32", **options: Any) -> VAE:
     """The network that all contestants train: 784-400-20-400-784, Bernoulli on grey values."""
     shape = {"net": "mlp", "width": 400, "depth": 1, "latent": 20, "likelihood": "bernoulli", "dropout": 0.0}
-    common = {"batch": 128, "learning_rate": 1e-3, "objective": {"name": "elbo", "warmup": 0.0}, "refine": False}
+    common = {"batch": 128, "learning_rate": 1e-3, "objective": Elbo(warmup=0.0), "refine": False}
     return VAE(**{**shape, **common, "precision": precision, "threads": 1, "device": "cpu", **options})
 
 
@@ -34,20 +34,18 @@ class Ours:
     Args:
         images: ``[N, 28, 28]`` uint8.
         epochs: what the schedule is planned for.
+        rate: the learning rate at its highest.
     """
 
-    def __init__(
-        self, images: np.ndarray, batch: int = 128, precision: str = "float32", epochs: int = 20, **options: Any
-    ):
-        self.estimator = model(precision, batch=batch, **options)
+    def __init__(self, images: np.ndarray, precision: str = "float32", epochs: int = 20, rate: float = 1e-3) -> None:
+        self.estimator = model(precision, learning_rate=rate)
         self.schema, raw = Schema.describe(images, likelihood="bernoulli", net="mlp")
         self.rows = self.schema.pack(raw)
         choices = settle(self.estimator, self.schema.fields, self.rows.rows)
         self.joint = build(self.schema.fields, choices, seed=0)
         plan = make_plan(self.estimator, self.schema.fields, self.rows.rows, None, epochs)
-        objective = pick_objective(self.estimator.objective)
         held_out = self.rows[slice(0, 1)]  # not looked at
-        self.trainer = Trainer(self.joint, self.rows, held_out, objective, plan, rng=Random(0))
+        self.trainer = Trainer(self.joint, self.rows, held_out, self.estimator.objective, plan, rng=Random(0))
         self.joint.train()
 
     def epoch(self) -> int:

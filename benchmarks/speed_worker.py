@@ -22,7 +22,7 @@ from common import Clock, data
 class Contestant:
     """A trainer and the rows it is measured on: images as bytes for ours, floats for those that want floats."""
 
-    def __init__(self, name: str, rows: int, folder: Path, epochs: int) -> None:
+    def __init__(self, name: str, rows: int, folder: Path, epochs: int, rate: float) -> None:
         found = data(folder).mnist()
         train, test = found["x_train"][:rows], found["x_test"][: max(1000, rows // 6)]
         library, _, precision = name.partition("-")
@@ -30,13 +30,14 @@ class Contestant:
             import torch
             from speed_ours import Ours
 
-            torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-            self.trainer: Any = Ours(train, precision={"fp32": "float32", "bf16": "bfloat16"}[precision], epochs=epochs)
+            torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+            kept = {"fp32": "float32", "bf16": "bfloat16"}[precision]
+            self.trainer: Any = Ours(train, precision=kept, epochs=epochs, rate=rate)
             self.test: Any = test
             return
         import torch
 
-        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
         torch.manual_seed(0)
         self.test = floats(test)
         if library == "pythae":
@@ -79,6 +80,7 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--rate", type=float, default=1e-3, help="of ours, at its highest")
     parser.add_argument("--data", type=Path, required=True)
     asked = parser.parse_args()
     answers = os.fdopen(os.dup(1), "w")
@@ -87,7 +89,7 @@ def main() -> None:
     def say(answer: dict[str, Any]) -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
-    contestant = Contestant(asked.name, asked.rows, asked.data, asked.epochs)
+    contestant = Contestant(asked.name, asked.rows, asked.data, asked.epochs, asked.rate)
     say({"ready": asked.name})
     serve(contestant, say)
 

@@ -1,0 +1,112 @@
+"""Write BENCHMARKS.md from the results. Nothing in it is typed by hand.
+
+python benchmarks/write.py [--check]      # --check: only say whether it is up to date
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+import bars
+from bars import Bar
+from common import ROOT, Results
+
+TARGET = ROOT / "BENCHMARKS.md"
+
+HEAD = """# Benchmarks
+
+Written by `python benchmarks/write.py` from `benchmarks/results/`; not edited by hand. How each number is made is in
+[benchmarks/README.md](benchmarks/README.md). Numbers are means over seeds or rounds ± one standard deviation; a verdict
+is *won*, *lost* or *tie* (the means are no further apart than the larger of the two deviations). The letter of a row
+says where, when and with what it was measured; the sources are at the end.
+"""
+
+
+class Sources:
+    """Commands, dates, machines and versions, each with a letter."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, str] = {}
+
+    def letter(self, about: dict[str, Any]) -> str:
+        text = describe(about)
+        if text not in self.found:
+            self.found[text] = letters(len(self.found))
+        return self.found[text]
+
+    def lines(self) -> list[str]:
+        return [f"* **{letter}**: {text}" for text, letter in self.found.items()]
+
+
+def letters(n: int) -> str:
+    """a, b … z, aa, ab …"""
+    return (letters(n // 26 - 1) if n >= 26 else "") + chr(ord("a") + n % 26)
+
+
+def describe(about: dict[str, Any]) -> str:
+    """Where a number came from, in a sentence."""
+    versions = ", ".join(f"{k} {v}" for k, v in about["versions"].items())
+    peers = ", ".join(f"{k} {v}" for k, v in about.get("peers", {}).items() if k not in about["versions"])
+    threads = f"{about['threads']} thread" + ("s" if about["threads"] != 1 else "")
+    return (
+        f"`{about['command']}`, {about['date']}, vaery {about['vaery']}, {about['machine']}, {threads}, "
+        f"Python {about['python']}, {versions}; peers: {peers or 'none'}"
+    )
+
+
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """A Markdown table."""
+    line = lambda cells: "| " + " | ".join(cells) + " |"  # noqa: E731
+    return [line(head), line(["---"] * len(head)), *(line(row) for row in rows), ""]
+
+
+def bar_table(found: list[Bar], sources: Sources) -> list[str]:
+    """Bars, adult's first."""
+    found = sorted(found, key=lambda bar: not bar.data.startswith("adult"))
+    head = ["data", "metric", "bar", "vaery", "peers", "baselines", "verdict", "from"]
+    rows = [
+        [b.data, b.metric, b.bar, b.ours, b.peers or "–", b.baselines or "–", b.verdict, sources.letter(b.about)]
+        for b in found
+    ]
+    return table(head, rows)
+
+
+def tally(found: list[Bar]) -> str:
+    """How many bars were won, tied and lost; and which were lost."""
+    count = lambda word: sum(bar.verdict.startswith(word) for bar in found)  # noqa: E731
+    lost = "; ".join(f"{bar.data}, {bar.metric}" for bar in found if bar.verdict.startswith("lost"))
+    return f"{count('won')} won, {count('tie')} tied, {count('lost')} lost{' (' + lost + ')' if lost else ''}."
+
+
+def compose() -> str:
+    quality, speed, sources = bars.quality(Results("adult")), bars.speed(Results("speed")), Sources()
+    lines = [HEAD]
+    if quality:
+        lines += ["## Quality", "", tally(quality), "", *bar_table(quality, sources)]
+    if speed:
+        lines += ["## Speed and size", "", tally(speed), "", *bar_table(speed, sources)]
+    details = bars.details(Results("adult"))
+    if details:
+        lines += ["## Every method", "", *[line for title, head, rows in details for line in detail(title, head, rows)]]
+    lines += ["## Sources", "", *(sources.lines() or ["Nothing has been measured yet."]), ""]
+    return "\n".join(lines)
+
+
+def detail(title: str, head: list[str], rows: list[list[str]]) -> list[str]:
+    return [f"### {title}", "", *table(head, rows)]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if BENCHMARKS.md is out of date")
+    text = compose()
+    if parser.parse_args().check:
+        return 0 if TARGET.exists() and TARGET.read_text() == text else 1
+    TARGET.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
