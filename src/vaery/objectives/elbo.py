@@ -37,14 +37,14 @@ class Elbo(Objective):
         alpha: weight of log q(label | x) where the label is known.
 
     >>> Elbo(beta=0.5)
-    Elbo(beta=0.5, warmup=0.2, free_bits=0.0, draws=1, alpha=1.0)
+    Elbo(beta=0.5, warmup=0.2, free_bits=0.0, draws=1, alpha=10.0)
     """
 
     beta: float = 1.0
     warmup: float = 0.2
     free_bits: float = 0.0
     draws: int = 1
-    alpha: float = 1.0
+    alpha: float = 10.0
 
     def __call__(self, trace: Trace, progress: float = 1.0) -> Loss:
         beta = self.beta * ramp(progress, self.warmup)

@@ -37,13 +37,13 @@ class Iwae(Objective):
         alpha: weight of log q(label | x) where the label is known.
 
     >>> Iwae(draws=50)
-    Iwae(draws=50, dreg=True, warmup=0.2, alpha=1.0)
+    Iwae(draws=50, dreg=True, warmup=0.2, alpha=10.0)
     """
 
     draws: int = 8
     dreg: bool = True
     warmup: float = 0.2
-    alpha: float = 1.0
+    alpha: float = 10.0
 
     def __call__(self, trace: Trace, progress: float = 1.0) -> Loss:
         beta = ramp(progress, self.warmup)
