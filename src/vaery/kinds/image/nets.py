@@ -29,14 +29,14 @@ def net_of(field: ImageField) -> str:
 def suggest(field: ImageField, rows: int) -> dict[str, Any]:
     """Sizes for every ``"auto"`` and a plan of training, for this many rows."""
     flat = net_of(field) == "mlp"
-    pixels = field.height * field.width * field.channels
-    small = pixels <= 256 or rows < 5000
+    pixels = field.height * field.width
+    most = 20_000 if flat else min(20_000, max(2000, 10_000_000 // pixels))  # what a step costs grows with the pixels
     return {
-        "latent": 16 if small else 32 if flat else 64,
-        "width": 256 if small else 400,
+        "latent": 16 if pixels <= 256 else 32 if flat else 64,
+        "width": 400 if flat and pixels > 256 else 256,
         "depth": 2 if flat else 1,
         "dropout": 0.0,
-        "plan": {"batch": 128, "learning_rate": 1e-3, "steps": min(20_000, max(3000, rows * 60 // 128))},
+        "plan": {"batch": 128, "learning_rate": 2e-3, "steps": min(most, max(3000, rows * 60 // 128))},
     }
 
 
