@@ -80,10 +80,11 @@ def scored(model: Any, s: Setting) -> dict[str, Any]:
     with Clock() as clock:
         found = model.detect(s.test, fdr=0.05, reasons=0)
     named = np.asarray(found["outlier"], dtype=bool)
+    false = {"false_share": float((~s.outlier[named]).mean())} if named.any() else {}
     return {
         **ranking(s.outlier, np.asarray(found["bits"], dtype=float)),
         "named": int(named.sum()),
-        "false_share": float((~s.outlier[named]).mean()) if named.any() else 0.0,
+        **false,
         "query_seconds": clock.wall,
     }
 

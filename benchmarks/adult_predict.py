@@ -96,10 +96,22 @@ def bits(asked: Asked) -> Task:
         model, took = fitted(asked, seed)
         with Clock() as clock:
             found = -float(np.mean(model.score_samples(s.test))) / math.log(2)
-        return {"bits_per_row": found, **took, "query_seconds": clock.wall}
+        return {"bits_per_row": found, "mass": mass(model, s.test), **took, "query_seconds": clock.wall}
 
     def other(length: Any) -> Any:
         return lambda s, seed: {"bits_per_row": float(length(s.train, s.test, seed))}
 
     methods = {"vaery": ours, **{name: other(length) for name, length in codelength.METHODS.items()}}
     return Task("bits", {"train": "official", "rows": "complete", "quick": asked.quick}, setting, methods)
+
+
+def mass(model: Any, rows: pd.DataFrame, column: str = "age", many: int = 50) -> float:
+    """Is a code length of whole numbers honest? p(row) summed over all ages, over p(row without its age): 1 if so.
+
+    The median over some rows. Well above 1, densities narrower than a whole number would be passing for probabilities.
+    """
+    ages = np.arange(rows[column].min(), rows[column].max() + 1)
+    some = rows.head(many)
+    every = some.loc[some.index.repeat(len(ages))].assign(**{column: np.tile(ages, len(some))}).reset_index(drop=True)
+    total = np.logaddexp.reduce(np.asarray(model.score_samples(every)).reshape(len(some), -1), axis=1)
+    return float(np.median(np.exp(total - model.score_samples(some.assign(**{column: np.nan})))))

@@ -195,6 +195,7 @@ def details(results: Results) -> list[tuple[str, list[str], list[list[str]]]]:
     for task, metrics in METRICS.items():
         values, _ = collect(results, task)
         names = [m.name for m in metrics if any(m.name in v for v in values.values())]
+        names += {"detect": ["named"], "bits": ["mass"]}.get(task, [])
         if values:
             found.append((f"adult, {task}", ["method", *names, "seeds", "seconds"], rows(values, names)))
     for name, values in split_tables(collect(results, "tables")[0]).items():
@@ -218,5 +219,5 @@ def speed(results: Results) -> list[Bar]:
     """The bars of speed and size, for the parts that were measured."""
     from speed_bars import PARTS
 
-    made = lambda part, line: PARTS[part](line) if part in PARTS else []  # noqa: E731
-    return [Bar(**row, about=line["about"]) for part, line in results.lines.items() for row in made(part, line)]
+    lines = [(made, results.lines[part]) for part, made in PARTS.items() if part in results.lines]
+    return [Bar(**row, about=line["about"]) for made, line in lines for row in made(line)]

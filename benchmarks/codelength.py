@@ -16,27 +16,28 @@ STRAY = 1e-3  # probability kept for values never seen
 
 @dataclass(frozen=True)
 class Bins:
-    """A column cut into bins, each a run of whole numbers (or one level).
+    """A column cut into bins: one for each value, or runs of whole numbers of about equal share.
 
     Attributes:
-        edges: the first number of each bin; one more than there are bins.
+        starts: the first number of each bin.
+        widths: how many numbers a bin holds, each as likely as the others.
     """
 
-    edges: np.ndarray
+    starts: np.ndarray
+    widths: np.ndarray
 
     @classmethod
     def of(cls, x: np.ndarray) -> Bins:
         values = np.unique(x)
-        if len(values) > MOST:
-            values = np.unique(np.floor(np.quantile(x, np.linspace(0, 1, MOST + 1)[:-1])))
-        return cls(np.append(values, x.max() + 1))
+        if len(values) <= MOST:
+            return cls(values, np.ones(len(values)))
+        starts = np.unique(np.floor(np.quantile(x, np.linspace(0, 1, MOST + 1)[:-1])))
+        return cls(starts, np.diff(np.append(starts, x.max() + 1)))
 
-    def place(self, x: np.ndarray) -> np.ndarray:
-        return np.clip(np.searchsorted(self.edges, x, side="right") - 1, 0, len(self.edges) - 2)
-
-    def log2_width(self, at: np.ndarray) -> np.ndarray:
-        """What telling the number inside its bin costs."""
-        return np.log2(np.maximum(np.diff(self.edges)[at], 1))
+    def place(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The bin of each number, and whether it lies inside."""
+        at = np.clip(np.searchsorted(self.starts, x, side="right") - 1, 0, len(self.starts) - 1)
+        return at, (x >= self.starts[at]) & (x < self.starts[at] + self.widths[at])
 
 
 def independent(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> float:
@@ -58,8 +59,8 @@ def _code(train: pd.DataFrame, test: pd.DataFrame, seed: int, leaf: int | None, 
     total = np.zeros(len(test))
     for j, name in enumerate(train):
         bins = Bins.of(x[:, j])
-        at, there = bins.place(x[:, j]), bins.place(y[:, j])
-        marginal = np.bincount(at, minlength=len(bins.edges) - 1) / len(at)
+        at, (there, inside) = bins.place(x[:, j])[0], bins.place(y[:, j])
+        marginal = np.bincount(at, minlength=len(bins.starts)) / len(at)
         p = marginal[there]
         if leaf is not None and j:
             kind = DecisionTreeClassifier if name in text else DecisionTreeRegressor
@@ -69,7 +70,7 @@ def _code(train: pd.DataFrame, test: pd.DataFrame, seed: int, leaf: int | None, 
             node = counts[tree.apply(y[:, :j])]
             p = (node[np.arange(len(y)), there] + shrink * p) / (node.sum(1) + shrink)
         span = len(of[name]) if name in text else np.ptp(x[:, j]) + 1
-        mass = (1 - STRAY) * p / 2 ** bins.log2_width(there) + STRAY / span
+        mass = (1 - STRAY) * inside * p / bins.widths[there] + STRAY / span
         total -= np.log2(mass)
     return float(total.mean())
 
