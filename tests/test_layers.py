@@ -17,8 +17,8 @@ import pytest
 SRC = Path(__file__).parent.parent / "src" / "vaery"
 
 FAMILIES = {"likelihoods", "priors", "posteriors", "objectives", "coding"}
-ENGINE = {"joint", "build", "train", "storage", "inference", "refine", "target"}
-FACE = {"", "model", "schema", "fit", "file", "progress"}
+ENGINE = {"joint", "build", "train", "checkpoint", "storage", "inference", "refine", "target"}
+FACE = {"", "model", "schema", "answer", "fit", "file", "progress"}
 EDGES = {"cli", "studio", "scale", "sklearn", "report", "demo"}
 
 # What each part of the house may import of the others. A part may always import itself, and what "itself" is says

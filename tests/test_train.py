@@ -11,6 +11,7 @@ import torch
 from exact import evidence, linear_gaussian
 from torch import nn
 
+from vaery.checkpoint import resume
 from vaery.core.errors import DataError, ModelFileError
 from vaery.core.random import Random, isolated
 from vaery.joint import Joint
@@ -49,7 +50,7 @@ def rows(n: int, seed: int = 0):
 
 def trainer(folder: Path | None = None, plan: Plan = PLAN, n: int = 200, **options: object) -> Trainer:
     objective = options.pop("objective", Masked())
-    return Trainer(joint(), rows(n), rows(100, 1), objective, plan, rng=Random(7), checkpoint=folder, **options)  # type: ignore[arg-type]
+    return Trainer(joint(), rows(n), rows(100, 1), objective, plan, rng=Random(7), folder=folder, **options)  # type: ignore[arg-type]
 
 
 def weights(model: Joint) -> torch.Tensor:
@@ -102,7 +103,7 @@ def test_a_killed_fit_goes_on_to_the_very_same_weights(tmp_path: Path, stop_at: 
     with pytest.raises(Killed):
         cut.fit()
     again = trainer(tmp_path / "cut")
-    assert again.resume()
+    assert resume(again, tmp_path / "cut")
     assert 0 < again.state.step <= stop_at + 20
     again.fit()
     assert torch.equal(weights(whole.joint), weights(again.joint))
@@ -111,12 +112,12 @@ def test_a_killed_fit_goes_on_to_the_very_same_weights(tmp_path: Path, stop_at: 
 
 
 def test_an_empty_folder_starts_afresh_and_other_settings_are_refused(tmp_path: Path) -> None:
-    assert not trainer(tmp_path).resume()
+    assert not resume(trainer(tmp_path), tmp_path)
     trainer(tmp_path).fit()
     with pytest.raises(ModelFileError, match="other settings"):
-        trainer(tmp_path, plan=replace(PLAN, batch=16)).resume()
+        resume(trainer(tmp_path, plan=replace(PLAN, batch=16)), tmp_path)
     with pytest.raises(ModelFileError, match="200 rows"):
-        trainer(tmp_path, n=150).resume()
+        resume(trainer(tmp_path, n=150), tmp_path)
 
 
 def test_an_interrupt_leaves_a_usable_model() -> None:

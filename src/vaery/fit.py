@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from vaery import checkpoint as checkpoints
 from vaery.build import Choices, build
 from vaery.core.errors import ChoiceError, DataError
 from vaery.core.evidence import Evidence
@@ -47,6 +48,7 @@ def fit(
     """Fit ``model`` to ``raw``; see :meth:`vaery.VAE.fit`."""
     from vaery.progress import watcher
 
+    started = time.perf_counter()
     schema, raw = Schema.describe(raw, likelihood=model.likelihood, columns=model.columns, net=model.net)
     rows = schema.pack(raw)
     rng = Random(model.random_state if model.random_state is not None else int.from_bytes(os.urandom(4), "big"))
@@ -61,7 +63,7 @@ def fit(
         threads = pick_threads(model, joint, train, objective, plan, fixed=folder is not None)
         torch.set_num_threads(threads)
         if plan.seconds is not None:
-            plan = within(plan, joint, train, objective)
+            plan = within(plan, joint, train, objective, spent=time.perf_counter() - started)
         with watcher(verbose) as watch:
             trainer = Trainer(
                 joint,
@@ -70,12 +72,12 @@ def fit(
                 objective,
                 plan,
                 rng=rng.spawn(device=joint.device),
-                checkpoint=folder,
+                folder=folder,
                 watch=watch,
                 spare=model.threads == "auto",
             )
-            if resume:
-                trainer.resume()
+            if resume and folder is not None:
+                checkpoints.resume(trainer, folder)
             state = trainer.fit()
     finally:
         torch.set_num_threads(most)
@@ -149,16 +151,20 @@ def seconds(budget: str | float) -> float:
     return float(found[1]) * {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}[found[2] or "s"]
 
 
-def within(plan: Plan, joint: Joint, train: Evidence, objective: Objective) -> Plan:
-    """A plan of as many steps as the time allows, measured on this machine."""
+def within(plan: Plan, joint: Joint, train: Evidence, objective: Objective, spent: float) -> Plan:
+    """A plan of as many steps as the time allows, measured on this machine.
+
+    A tenth of the time is kept for what comes after training, and what has been ``spent`` already is gone.
+    """
     assert plan.seconds is not None
     trial = _trial(joint, train, objective, plan)
     trial()
     start, tries = time.perf_counter(), 8
     for _ in range(tries):
         trial()
-    a_step = (time.perf_counter() - start) / tries
-    return replace(plan, steps=max(20, int(0.93 * plan.seconds / a_step)))
+    took = time.perf_counter() - start
+    left = max(0.5 * plan.seconds, 0.9 * plan.seconds - spent - took)
+    return replace(plan, seconds=left, steps=max(20, int(0.93 * left / (took / tries))))
 
 
 def pick_threads(model: VAE, joint: Joint, train: Evidence, objective: Objective, plan: Plan, *, fixed: bool) -> int:
@@ -213,7 +219,7 @@ def prepare(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | N
     folder = Path(checkpoint)
     folder.mkdir(parents=True, exist_ok=True)
     if not resume:
-        (folder / "checkpoint.vaery").unlink(missing_ok=True)
+        (folder / checkpoints.NAME).unlink(missing_ok=True)
     return folder
 
 

@@ -12,20 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError
-from torch import Tensor
 
+from vaery.answer import as_they_came, frame, in_raw
 from vaery.build import Choices
 from vaery.core.errors import NotFitted, QueryError
-from vaery.core.evidence import Evidence
 from vaery.core.field import Field
-from vaery.core.job import Points
 from vaery.core.members import member, members
 from vaery.core.objective import Objective
 from vaery.core.random import Random
 from vaery.joint import Joint
 from vaery.progress import tracked
 from vaery.schema import Schema, read, stack
-from vaery.target import raw_cells
 
 __all__ = ["VAE", "describe", "load", "read"]
 
@@ -207,7 +204,8 @@ class VAE(TransformerMixin, BaseEstimator):
                 raise QueryError(f"{job}() takes no rows but conditions: write {job}(given={{'column': value}})")
             evidence, exact = self.schema_.given(given or {})
             result = function(self.joint_, evidence.to(self.joint_.device), rng=stream(), **options)
-            return self._raw(result, None, False, exact)
+            self.effective_sample_size_ = getattr(result, "effective_sample_size", float("nan"))
+            return in_raw(self.schema_, result, exact=exact)
         if given is not None:
             raise QueryError(f"{job}() takes rows and no given=; leave cells of the rows empty instead")
         expected = {"rows": 1, "two rows": 2, "nothing": 0}[spec.takes]
@@ -224,14 +222,14 @@ class VAE(TransformerMixin, BaseEstimator):
             for i, start in enumerate(tracked(range(0, evidence[0].rows, SLICE), function.__name__)):
                 rows = slice(start, start + SLICE)
                 result = function(self.joint_, evidence[0][rows], rng=stream(slice=i), **options)
-                parts.append(self._raw(result, self.schema_.rows(like, rows), spec.keep, None))
+                parts.append(in_raw(self.schema_, result, self.schema_.rows(like, rows), spec.keep))
             return stack(parts)
         arguments = [evidence[0] if len(evidence) == 1 else tuple(evidence)] if evidence else []
         result = function(self.joint_, *arguments, rng=stream(), **options)
         if spec.gives != "frame":
-            return self._raw(result, like, spec.keep, None)
-        self._as_they_came(result.get("reasons", ()), evidence[0], like)
-        return _frame(result, like)
+            return in_raw(self.schema_, result, like, spec.keep)
+        as_they_came(self.schema_, result.get("reasons", ()), evidence[0], like)
+        return frame(result, like)
 
     def transform(self, X: Any) -> np.ndarray:
         """Rows → ``[rows, latent]``, the posterior mean: always the same for a row, whatever batch it comes in."""
@@ -318,65 +316,6 @@ class VAE(TransformerMixin, BaseEstimator):
 
     # ------------------------------------------------------------------ inside
 
-    def _raw(self, result: Any, like: Any, keep: bool, exact: Any) -> Any:
-        """A job's result in the user's own terms."""
-        if isinstance(result, Evidence):
-            return self._records(result, like, keep, exact)
-        if isinstance(result, Points):
-            return self.schema_.summarise(_cpu(result.values), result.weight.cpu(), result.how, like, keep)
-        if isinstance(result, Tensor):
-            return result.detach().cpu().numpy()
-        if isinstance(result, list):
-            return [self._raw(item, like, keep, exact) for item in result]
-        if isinstance(result, Mapping):
-            if "points" in result:
-                return self._column(result)
-            return {name: self._raw(item, like, keep, exact) for name, item in result.items()}
-        return result
-
-    def _records(self, evidence: Evidence, like: Any, keep: bool, exact: Any) -> Any:
-        values = _cpu(evidence.values)
-        if original := getattr(evidence, "original", 0):  # the first rows are the user's own
-            new = self.schema_.unpack({name: value[original:] for name, value in values.items()})
-            return stack([like, new])
-        if like is not None and self.schema_.pack(like).rows != evidence.rows:
-            like = None
-        raw = self.schema_.unpack(values, like=like, keep=keep, exact=exact)
-        effective = getattr(evidence, "effective_sample_size", None)
-        if effective is not None:
-            self.effective_sample_size_ = effective
-        return raw
-
-    def _column(self, result: Mapping[str, Any]) -> np.ndarray:
-        """One cell of summed-up points, as an array."""
-        points: Points = result["points"]
-        raw = self.schema_[result["field"]].summarise(
-            _cpu(points.values)[result["field"]], points.weight.cpu(), points.how
-        )
-        if hasattr(raw, "iloc"):
-            return raw.iloc[:, result["cell"]].to_numpy()
-        if hasattr(raw, "to_numpy") and not hasattr(raw, "column"):
-            return raw[:, result["cell"]].to_numpy()
-        if hasattr(raw, "column"):
-            return raw.column(result["cell"]).to_numpy(zero_copy_only=False)
-        raw = np.asarray(raw)
-        return raw if raw.ndim == 1 else raw[:, result["cell"]]
-
-    def _as_they_came(self, reasons: Sequence[list[dict[str, Any]]], rows: Evidence, like: Any) -> None:
-        """Let reasons show the values that came in: packed ones are capped at the range that was seen in the fit."""
-        columns: dict[str, list[Any]] = {}
-        parts = self.schema_._parts(like)
-        for row, listed in enumerate(reasons):
-            for reason in (r for r in listed if "value" in r):
-                name = reason["cell"]
-                if name not in columns:
-                    where, cell = self.schema_.locate(name)
-                    field, known = self.schema_[where], rows.known[where]
-                    mask = None if known is None else known.cpu()
-                    raw = field.unpack(rows.values[where].cpu(), mask, like=parts[where], keep=True)
-                    columns[name] = raw_cells(raw, list(field.cell_names or ()).index(str(cell)), str(cell))
-                reason["value"] = columns[name][row]
-
     def _seed(self, seed: int | None, anew: bool) -> int:
         if seed is not None or not anew:
             return seed or 0
@@ -406,8 +345,11 @@ def _method(name: str) -> Callable[..., Any]:
 
     @functools.wraps(function, assigned=("__name__", "__doc__"))
     def method(self: VAE, *raw: Any, **options: Any) -> Any:
-        if name == "generate" and raw and isinstance(raw[0], int | np.integer):
-            options["n"], raw = int(raw[0]), raw[1:]
+        if function.job.takes in ("given", "nothing"):  # no rows: what comes by position are options
+            if len(raw) > len(plain) or any(not isinstance(value, int | float | str) for value in raw):
+                raise QueryError(f"{name}() takes no rows but conditions: write {name}(given={{'column': value}})")
+            options |= dict(zip(plain, raw, strict=False))
+            raw = ()
         return self.run(name, *raw, **options)
 
     inner = [
@@ -415,6 +357,7 @@ def _method(name: str) -> Callable[..., Any]:
         for p in list(inspect.signature(function).parameters.values())[1:]
         if p.name not in ("rng", "calibration", "history")
     ]
+    plain = [p.name for p in inner if p.name != "evidence"]
     method.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD), *inner]
     )
@@ -446,19 +389,3 @@ def load(path: str | os.PathLike[str], device: str = "auto") -> VAE:
     from vaery.file import load
 
     return load(path, device)
-
-
-def _cpu(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.detach().cpu() for name, value in values.items()}
-
-
-def _frame(columns: Mapping[str, Any], like: Any) -> Any:
-    """Named columns as the type of frame that came in; pandas for arrays."""
-    plain = {k: v.detach().cpu().numpy() if isinstance(v, Tensor) else v for k, v in columns.items()}
-    if type(like).__module__.startswith("polars"):
-        import polars
-
-        return polars.DataFrame(plain, strict=False)  # what cells hold may be of any type: text, if they differ
-    import pandas
-
-    return pandas.DataFrame(plain, index=like.index if isinstance(like, pandas.DataFrame) else None)

@@ -66,7 +66,7 @@ class Schema:
         raw = read(raw)
         values: dict[str, Tensor] = {}
         known: dict[str, Tensor | None] = {}
-        for name, part in self._parts(raw).items():
+        for name, part in self.parts(raw).items():
             values[name], known[name] = self[name].pack(part)
         rows = {name: len(value) for name, value in values.items()}
         if len(set(rows.values())) > 1:
@@ -104,7 +104,7 @@ class Schema:
         exact: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Any:
         """Complete rows as raw data, of the type that went in."""
-        parts = {} if like is None else self._parts(like)
+        parts = {} if like is None else self.parts(like)
         raw = {
             name: self[name].unpack(
                 value, like=parts.get(name), keep=keep and name in parts, given=(exact or {}).get(name)
@@ -115,7 +115,7 @@ class Schema:
 
     def summarise(self, values: Mapping[str, Tensor], weight: Tensor, how: str | float, like: Any, keep: bool) -> Any:
         """Weighted draws as raw data: the mean, median, mode or a quantile of each cell."""
-        parts = {} if like is None else self._parts(like)
+        parts = {} if like is None else self.parts(like)
         raw = {
             name: self[name].summarise(value, weight, how, like=parts.get(name), keep=keep and name in parts)
             for name, value in values.items()
@@ -144,7 +144,8 @@ class Schema:
     def __getitem__(self, name: str) -> Field:
         return next(field for field in self.fields if field.name == name)
 
-    def _parts(self, raw: Any) -> dict[str, Any]:
+    def parts(self, raw: Any) -> dict[str, Any]:
+        """Raw data by field; fields may be missing."""
         if not self.wrapped:
             return {self.fields[0].name: raw}
         if not isinstance(raw, Mapping):

@@ -10,15 +10,15 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from vaery import storage
-from vaery.core.errors import DataError, ModelFileError
+from vaery import checkpoint
+from vaery.core.errors import DataError
 from vaery.core.evidence import Evidence
 from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated
@@ -92,7 +92,7 @@ class Trainer:
         objective: what to minimise and report.
         plan: how.
         rng: where all randomness of training comes from.
-        checkpoint: a folder to keep checkpoints in; ``None``: none.
+        folder: to keep checkpoints in; ``None``: none.
         watch: called with :class:`Progress`.
         spare: threads may be given up where the machine turns out to be shared.
     """
@@ -106,14 +106,14 @@ class Trainer:
         plan: Plan,
         *,
         rng: Random,
-        checkpoint: Path | None = None,
+        folder: Path | None = None,
         watch: Callable[[Progress], None] | None = None,
         spare: bool = False,
     ) -> None:
         self.spare, self._fastest, self._slow = spare, math.inf, 0
         self.joint, self.train, self.held_out = joint, train, held_out
         self.objective, self.plan, self.rng, self.watch = objective, plan, rng, watch
-        self.checkpoint = None if checkpoint is None else Path(checkpoint) / "checkpoint.vaery"
+        self.checkpoint = folder
         self.device = joint.device
         self.parameters: list[Tensor] = [p for p in joint.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
@@ -125,7 +125,7 @@ class Trainer:
         self.order = rng.permutation(train.rows)
         self.evaluation_seed = rng.seed()
         self.state = State()
-        self._started = self._said = time.monotonic()
+        self.started = self._said = time.monotonic()
 
     # ------------------------------------------------------------------ the loop
 
@@ -143,12 +143,13 @@ class Trainer:
                     self._run(min(CHECK, every - self.state.step % every))
                     if self.state.step % every == 0 or self.progress >= 1:
                         self._evaluate()
-                        self._save()
+                        if self.checkpoint is not None:
+                            checkpoint.save(self, self.checkpoint)
         except KeyboardInterrupt:
             self.state.trouble.append(f"interrupted at step {self.state.step}; the best weights so far are kept")
             if self.state.best == -math.inf:
-                self._copy(self.averaged, self.best)
-        self._copy(self.best, self.parameters)
+                copy(self.averaged, self.best)
+        copy(self.best, self.parameters)
         self.joint.eval()
         return self.state
 
@@ -162,17 +163,18 @@ class Trainer:
 
     @property
     def seconds(self) -> float:
-        return self.state.seconds + time.monotonic() - self._started
+        return self.state.seconds + time.monotonic() - self.started
 
     def _run(self, steps: int) -> None:
         """A few steps, then one look at the loss: kept if finite, rolled back if not."""
         total = torch.zeros((), device=self.device)
         start = time.perf_counter()
-        for _ in range(steps):
-            loss = self.step(self._batch())
-            total += loss
+        done = 0
+        while done < steps and not (done and self.plan.seconds is not None and self.progress >= 1):
+            total += self.step(self._batch())
+            done += 1
         if self.spare:
-            self._mind_threads((time.perf_counter() - start) / steps)
+            self._mind_threads((time.perf_counter() - start) / done)
         if not math.isfinite(float(total)) or not self._finite():
             self._roll_back()
         else:
@@ -243,12 +245,12 @@ class Trainer:
 
     def _evaluate(self) -> None:
         live = [p.detach().clone() for p in self.parameters]
-        self._copy(self.averaged, self.parameters)
+        copy(self.averaged, self.parameters)
         bound, parts = evaluate(self.joint, self.held_out, self.objective, seed=self.evaluation_seed)
         if bound > self.state.best or self.state.best == -math.inf:
             self.state.best, self.state.best_step = bound, self.state.step
-            self._copy(self.parameters, self.best)
-        self._copy(live, self.parameters)
+            copy(self.parameters, self.best)
+        copy(live, self.parameters)
         self.state.history.append({"step": self.state.step, "seconds": round(self.seconds, 2), "bound": bound, **parts})
         waited = (self.state.step - self.state.best_step) / self.plan.steps
         over = self.plan.seconds is not None and self.seconds >= self.plan.seconds
@@ -277,7 +279,7 @@ class Trainer:
         self._good = {
             "parameters": [p.detach().clone() for p in self.parameters],
             "averaged": [p.detach().clone() for p in self.averaged],
-            "optimizer": {k: [t.clone() for t in v] for k, v in self._moments().items()},
+            "optimizer": {k: [t.clone() for t in v] for k, v in self.moments().items()},
             "rng": self.rng.state(), "step": self.state.step, "position": self.state.position, "order": self.order,
         }  # fmt: skip
 
@@ -285,10 +287,10 @@ class Trainer:
         """Back to the last finite weights. Rows that are not finite even there are named and left out from now on;
         where there are none, the step was too long, and the rate is halved."""
         good, failed = self._good, self.state.step
-        self._copy(good["parameters"], self.parameters)
-        self._copy(good["averaged"], self.averaged)
-        for name, tensors in self._moments().items():
-            self._copy(good["optimizer"].get(name, [torch.zeros_like(t) for t in tensors]), tensors)
+        copy(good["parameters"], self.parameters)
+        copy(good["averaged"], self.averaged)
+        for name, tensors in self.moments().items():
+            copy(good["optimizer"].get(name, [torch.zeros_like(t) for t in tensors]), tensors)
         self.rng.restore(good["rng"])
         self.state.step, self.state.position, self.order = good["step"], good["position"], good["order"]
         bad, what = self._culprits(failed - self.state.step)
@@ -327,60 +329,17 @@ class Trainer:
         where = f"column {names[cell]!r} of {name}" if names else f"{name} {tuple(shape)}"
         return f"{where}, whose packed value is {float(values[name].max()):.3g}"
 
-    # ------------------------------------------------------------------ checkpoints
-
-    def _moments(self) -> dict[str, list[Tensor]]:
+    def moments(self) -> dict[str, list[Tensor]]:
         """The optimiser's state, by name, in the order of the parameters."""
         states = [self.optimizer.state[p] for p in self.parameters if p in self.optimizer.state]
         return {name: [s[name] for s in states] for name in (states[0] if states else {})}
 
-    def _save(self) -> None:
-        if self.checkpoint is None:
-            return
-        self.state.seconds, self._started = self.seconds, time.monotonic()
-        groups = {"parameters": self.parameters, "averaged": self.averaged, "best": self.best, **self._moments()}
-        tensors = {f"{name}.{i}": t for name, group in groups.items() for i, t in enumerate(group)}
-        tensors |= {"rng": self.rng.state(), "order": self.order, "snapshot_rng": self._good["rng"]}
-        manifest = {
-            "checkpoint": {**asdict(self.state), "plan": asdict(self.plan), "evaluation_seed": self.evaluation_seed}
-        }
-        storage.write(self.checkpoint, storage.jsonable(manifest), tensors)
 
-    def resume(self) -> bool:
-        """Go on from the checkpoint, if there is one: the very weights, draws and schedule of the uninterrupted run."""
-        if self.checkpoint is None or not self.checkpoint.exists():
-            return False
-        manifest, tensors = storage.read(self.checkpoint)
-        saved: dict[str, Any] = manifest.get("checkpoint") or {}
-        if self.plan.seconds is not None:  # how many steps fit into the time was measured then
-            self.plan = replace(self.plan, steps=saved["plan"]["steps"])
-        ours, theirs = storage.jsonable(asdict(self.plan)), saved.get("plan", {})
-        if differ := [k for k in ours if k != "seconds" and ours[k] != theirs.get(k)]:
-            told = ", ".join(f"{k}={theirs.get(k)}" for k in differ)
-            raise ModelFileError(
-                f"{self.checkpoint} was written by a fit with other settings ({told}); use these or an empty folder"
-            )
-        if len(tensors["order"]) != self.train.rows:
-            count = len(tensors["order"])
-            raise ModelFileError(f"{self.checkpoint} was written by a fit on {count} rows, these are {self.train.rows}")
-        for p in self.parameters:  # a zero step makes the optimiser lay out its state
-            p.grad = torch.zeros_like(p)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        groups = {"parameters": self.parameters, "averaged": self.averaged, "best": self.best, **self._moments()}
-        for name, group in groups.items():
-            self._copy([tensors[f"{name}.{i}"] for i in range(len(group))], group)
-        self.rng.restore(tensors["rng"])
-        self.order, self.evaluation_seed = tensors["order"], saved["evaluation_seed"]
-        fields = {k: v for k, v in saved.items() if k in State.__dataclass_fields__}
-        self.state = State(**{**fields, "best": -math.inf if fields["best"] is None else fields["best"]})
-        return True
-
-    @staticmethod
-    @torch.no_grad()
-    def _copy(source: list[Tensor], target: list[Any]) -> None:
-        for a, b in zip(source, target, strict=True):
-            b.copy_(a)
+@torch.no_grad()
+def copy(source: list[Tensor], target: list[Any]) -> None:
+    """Tensor by tensor, in place."""
+    for a, b in zip(source, target, strict=True):
+        b.copy_(a)
 
 
 @torch.no_grad()

@@ -56,12 +56,12 @@ def run(folder: str | os.PathLike[str] = "vaery-demo", quick: bool = False) -> P
     lines += cancer.compare(of_all, of_benign, table, held_out, effort)
 
     pages.write(out, digit_shots, tumour_shots, lines)
-    print(comparison.as_text(lines))
-    print(f"\nDone in {time.monotonic() - started:.0f} s. Open {out / 'index.html'}\n\nTry next:")
-    print("\n".join(f"  {line}" for line in pages.commands(out).splitlines()))
+    say(f"\n{comparison.as_text(lines)}\n")
+    say(f"Done in {time.monotonic() - started:.0f} s. Open {out / 'index.html'}\n\nTry next:")
+    say("\n".join(f"  {line}" for line in pages.commands(out).splitlines()))
     return out
 
 
 def say(text: str) -> None:
-    """A line of progress, on standard error."""
+    """A line to standard error: standard output is left to whoever calls."""
     print(text, file=sys.stderr, flush=True)

@@ -20,6 +20,7 @@ from vaery.target import hide, raw_cells
 
 BITS = 1 / math.log(2)  # bits in a nat
 TOGETHER = "together"  # what is odd about a row as a whole
+TIE = 1e-4  # nats: scores nearer than this are equal, whatever the last bits of a batch say
 FEW = 50  # held-out scores under which there is no tail to speak of
 HEAVY = 0.2  # the lightest tail that is believed in
 ROWS = 2048  # rows whose expected values are worked out at once
@@ -134,7 +135,7 @@ def conformal(score: Tensor, held_out: Sequence[float]) -> Tensor:
     tensor([0.2500, 0.7500], dtype=torch.float64)
     """
     held = torch.as_tensor(held_out, dtype=torch.float64)
-    return (1 + torch.searchsorted(held, score.double().contiguous(), right=True).double()) / (len(held) + 1)
+    return (1 + torch.searchsorted(held, score.double().contiguous() + TIE, right=True).double()) / (len(held) + 1)
 
 
 def pareto(score: Tensor, held_out: Sequence[float]) -> Tensor:

@@ -1,0 +1,90 @@
+"""Answers: what a job returned, in the user's own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from vaery.core.evidence import Evidence
+from vaery.core.job import Points
+from vaery.schema import Schema, stack
+from vaery.target import raw_cells
+
+
+def in_raw(schema: Schema, result: Any, like: Any = None, keep: bool = False, exact: Any = None) -> Any:
+    """A job's result as raw data: records as the type that was fitted, tensors as arrays, whatever is inside of these.
+
+    Args:
+        schema: the fields.
+        result: what a job returned; see :class:`~vaery.core.job.Job`.
+        like: the raw rows it is about.
+        keep: cells known in ``like`` come back untouched.
+        exact: raw values by field and cell, written as they are.
+    """
+    if isinstance(result, Evidence):
+        return _records(schema, result, like, keep, exact)
+    if isinstance(result, Points):
+        return schema.summarise(_cpu(result.values), result.weight.cpu(), result.how, like, keep)
+    if isinstance(result, Tensor):
+        return result.detach().cpu().numpy()
+    if isinstance(result, list):
+        return [in_raw(schema, item, like, keep, exact) for item in result]
+    if isinstance(result, Mapping):
+        if "points" in result:
+            return _column(schema, result)
+        return {name: in_raw(schema, item, like, keep, exact) for name, item in result.items()}
+    return result
+
+
+def frame(columns: Mapping[str, Any], like: Any) -> Any:
+    """Named columns as the type of frame that came in; pandas for arrays."""
+    plain = {k: v.detach().cpu().numpy() if isinstance(v, Tensor) else v for k, v in columns.items()}
+    if type(like).__module__.startswith("polars"):
+        import polars
+
+        return polars.DataFrame(plain, strict=False)  # what cells hold may be of any type: text, if they differ
+    import pandas
+
+    return pandas.DataFrame(plain, index=like.index if isinstance(like, pandas.DataFrame) else None)
+
+
+def as_they_came(schema: Schema, reasons: Sequence[list[dict[str, Any]]], rows: Evidence, like: Any) -> None:
+    """Let reasons show the values that came in: packed ones are capped at the range that was seen in the fit."""
+    columns: dict[str, list[Any]] = {}
+    parts = schema.parts(like)
+    for row, listed in enumerate(reasons):
+        for reason in (r for r in listed if "value" in r):
+            name = reason["cell"]
+            if name not in columns:
+                where, cell = schema.locate(name)
+                field, known = schema[where], rows.known[where]
+                mask = None if known is None else known.cpu()
+                raw = field.unpack(rows.values[where].cpu(), mask, like=parts[where], keep=True)
+                columns[name] = raw_cells(raw, list(field.cell_names or ()).index(str(cell)), str(cell))
+            reason["value"] = columns[name][row]
+
+
+def _records(schema: Schema, evidence: Evidence, like: Any, keep: bool, exact: Any) -> Any:
+    values = _cpu(evidence.values)
+    if original := getattr(evidence, "original", 0):  # the first rows are the user's own
+        return stack([like, schema.unpack({name: value[original:] for name, value in values.items()})])
+    if like is not None and schema.pack(like).rows != evidence.rows:
+        like = None
+    return schema.unpack(values, like=like, keep=keep, exact=exact)
+
+
+def _column(schema: Schema, result: Mapping[str, Any]) -> np.ndarray:
+    """One cell of summed-up points, as an array."""
+    points: Points = result["points"]
+    field, cell = schema[result["field"]], result["cell"]
+    raw = field.summarise(points.values[field.name].cpu(), points.weight.cpu(), points.how)
+    if hasattr(raw, "iloc"):
+        return raw.iloc[:, cell].to_numpy()
+    return np.asarray(raw_cells(raw, cell, str((field.cell_names or [cell])[cell])))
+
+
+def _cpu(values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu() for name, value in values.items()}
