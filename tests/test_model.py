@@ -191,6 +191,7 @@ def test_a_label_before_the_latent(tmp_path: Path) -> None:
     known = ~np.isnan(label)
     assert (model.predict({"x": x[known]}, target="y") == label[known]).mean() > 0.9
     assert set(model.generate(30, given={"y": 2.0})["y"]) == {2.0}
+    assert model.effective_sample_size_ == 32  # given such a label alone, the prior draws exactly, every weight equal
 
 
 @pytest.mark.parametrize(

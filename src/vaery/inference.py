@@ -121,11 +121,12 @@ def _complete(joint: Joint, evidence: Evidence, rng: Random, candidates: int, sw
 def propose(joint: Joint, evidence: Evidence, *, rng: Random, candidates: int) -> Trace:
     """Candidates and their weights: from the posterior where anything is known, else straight from the prior.
 
-    Fields that nothing is known of are not visited.
+    The prior is exact, too, where all that is known is visited before the latent (a label). Fields that nothing is
+    known of are not visited.
     """
-    if evidence.values:
+    if set(evidence.values).difference(firsts(joint)):
         return joint.infer(evidence, rng=rng, draws=candidates)
-    asked = list(evidence.regions)
+    asked = [*evidence.values, *evidence.regions]
     return joint.trace(evidence.rows, from_prior_given(evidence, rng, fill=False), candidates, only=asked)
 
 
