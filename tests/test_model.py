@@ -63,12 +63,21 @@ def test_generate_gives_back_the_type_that_was_fitted(model: VAE, frame: pd.Data
 
 
 def test_given_holds_in_every_row(model: VAE) -> None:
-    new = model.generate(200, given={"size": "large", "count": between(15, 18), "ok": one_of(True)})
+    new = model.generate(200, nulls=False, given={"size": "large", "count": between(15, 18), "ok": one_of(True)})
     assert set(new["size"]) == {"large"}
     assert new["count"].between(15, 18).all()
     assert new["ok"].all()
     assert new["weight"].mean() > 2.5
     assert model.effective_sample_size_ >= 1
+
+
+def test_gaps_come_as_often_as_they_did(model: VAE, frame: pd.DataFrame) -> None:
+    new = model.generate(4000)
+    np.testing.assert_allclose(new.isna().mean(), frame.isna().mean(), atol=0.03)
+    both = frame["weight"].isna() & frame["size"].isna()
+    assert (new["weight"].isna() & new["size"].isna()).mean() == pytest.approx(both.mean(), abs=0.02)
+    assert not model.generate(300, nulls=False).isna().any().any()
+    assert model.generate(300, given={"size": "small", "weight": between(0, 9)})[["size", "weight"]].notna().all().all()
 
 
 def test_draws_are_new_each_time_and_the_same_for_a_seed(model: VAE) -> None:

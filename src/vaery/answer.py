@@ -73,7 +73,8 @@ def _records(schema: Schema, evidence: Evidence, like: Any, keep: bool, exact: A
         return stack([like, schema.unpack({name: value[original:] for name, value in values.items()})])
     if like is not None and schema.pack(like).rows != evidence.rows:
         like = None
-    return schema.unpack(values, like=like, keep=keep, exact=exact)
+    known = {name: None if mask is None else mask.cpu() for name, mask in evidence.known.items()}
+    return schema.unpack(values, like=like, keep=keep, exact=exact, known=known)
 
 
 def _column(schema: Schema, result: Mapping[str, Any]) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vaery import checkpoint as checkpoints
+from vaery import gaps
 from vaery.build import Choices, build
 from vaery.core.errors import ChoiceError, DataError
 from vaery.core.evidence import Evidence
@@ -85,7 +86,7 @@ def fit(
         choices = refined(joint, choices, train, held_out, rng)
     model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, joint, choices
     model.history_, model.trouble_, model.plan_ = state.history, state.trouble, asdict(plan)
-    model.calibration_ = calibrate(joint, held_out, rows.rows)
+    model.calibration_ = calibrate(joint, held_out, rows)
 
 
 def split(rows: Evidence, rng: Random) -> tuple[Evidence, Evidence]:
@@ -203,11 +204,13 @@ def refined(joint: Joint, choices: Choices, train: Evidence, held_out: Evidence,
     return replace(choices, prior={"name": "mixture"}) if gain else choices
 
 
-def calibrate(joint: Joint, held_out: Evidence, rows: int) -> dict[str, Any]:
-    """Scores of held-out rows, sorted: what p-values are read from."""
+def calibrate(joint: Joint, held_out: Evidence, rows: Evidence) -> dict[str, Any]:
+    """What jobs need to know of the data beside the model: scores of held-out rows, sorted (p-values are read from
+    these), and which cells are empty together."""
     held_out = held_out[slice(0, MOST_CALIBRATED)].to(joint.device)
     scores = score(joint, held_out, rng=Random(0, joint.device, share_rows=True))
-    return {"score": sorted(round(float(s), 6) for s in scores), "rows": rows}
+    score_list = sorted(round(float(s), 6) for s in scores)
+    return {"score": score_list, "rows": rows.rows, "gaps": gaps.learn(rows, joint.fields)}
 
 
 def prepare(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | None:

@@ -102,12 +102,17 @@ class Schema:
         like: Any = None,
         keep: bool = False,
         exact: Mapping[str, Mapping[str, Any]] | None = None,
+        known: Mapping[str, Tensor | None] | None = None,
     ) -> Any:
-        """Complete rows as raw data, of the type that went in."""
+        """Rows as raw data, of the type that went in; cells that are not ``known`` are nulls (``None``: none is)."""
         parts = {} if like is None else self.parts(like)
         raw = {
             name: self[name].unpack(
-                value, like=parts.get(name), keep=keep and name in parts, given=(exact or {}).get(name)
+                value,
+                (known or {}).get(name),
+                like=parts.get(name),
+                keep=keep and name in parts,
+                given=(exact or {}).get(name),
             )
             for name, value in values.items()
         }

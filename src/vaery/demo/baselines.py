@@ -26,7 +26,7 @@ def fill_from_neighbours(fit: Floats, rows: Floats, k: int = 5) -> Floats:
     """Gaps ← the mean over the ``k`` rows that are nearest in what is known."""
     from sklearn.impute import KNNImputer
 
-    return KNNImputer(n_neighbors=k, weights="distance").fit(fit).transform(rows)
+    return np.asarray(KNNImputer(n_neighbors=k, weights="distance").fit(fit).transform(rows))
 
 
 def fill_linearly(fit: Floats, rows: Floats, components: int) -> Floats:
@@ -107,8 +107,8 @@ def told_apart(real: Floats, made: Floats, seed: int = 0) -> float:
     rows, is_made = np.concatenate([real, made]), np.repeat([0, 1], [len(real), len(made)])
     folds = StratifiedKFold(5, shuffle=True, random_state=seed)
     judge = HistGradientBoostingClassifier(max_iter=60, random_state=seed)
-    guess = cross_val_predict(judge, rows, is_made, cv=folds, method="predict_proba")[:, 1]
-    return float(roc_auc_score(is_made, guess))
+    guess = np.asarray(cross_val_predict(judge, rows, is_made, cv=folds, method="predict_proba"))
+    return float(roc_auc_score(is_made, guess[:, 1]))
 
 
 def rmse(wrong: Floats, right: Floats) -> float:

@@ -32,7 +32,7 @@ def fit(rows: pd.DataFrame, effort: Effort) -> tuple[VAE, VAE]:
 
 def benign(rows: pd.DataFrame) -> pd.DataFrame:
     """The measurements of the benign tumours."""
-    return measured(rows[rows[TARGET] == "benign"]).reset_index(drop=True)
+    return measured(rows.loc[rows[TARGET] == "benign"]).reset_index(drop=True)
 
 
 def measured(rows: pd.DataFrame) -> pd.DataFrame:

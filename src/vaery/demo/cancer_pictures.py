@@ -94,8 +94,8 @@ def made(model: VAE, rows: pd.DataFrame, folder: Path) -> Picture:
             axes.scatter(some[x], some[y], s=13, color=colour, alpha=0.65, linewidths=0, label=kind)
         style.plain(axes)
         style.title(axes, name, pad=8)
-        axes.set_xlim(rows[x].min() - 1, rows[x].max() + 1)
-        axes.set_ylim(0, rows[y].max() * 1.08)
+        axes.set_xlim(float(rows[x].to_numpy().min()) - 1, float(rows[x].to_numpy().max()) + 1)
+        axes.set_ylim(0, 1.08 * float(rows[y].to_numpy().max()))
         axes.set_xlabel(x, color=style.SOFT, fontsize=style.SMALL)
         if i == 0:
             axes.set_ylabel(y, color=style.SOFT, fontsize=style.SMALL)

@@ -58,8 +58,8 @@ def breast_cancer() -> tuple[pd.DataFrame, pd.DataFrame]:
 
     loaded: Any = load_breast_cancer(as_frame=True)
     frame = loaded.data.assign(diagnosis=loaded.target_names[loaded.target])
-    fit, test = train_test_split(frame, test_size=171, stratify=frame["diagnosis"], random_state=0)
-    return fit.reset_index(drop=True), test.reset_index(drop=True)
+    fit, test = train_test_split(np.arange(len(frame)), test_size=171, stratify=frame["diagnosis"], random_state=0)
+    return frame.iloc[fit].reset_index(drop=True), frame.iloc[test].reset_index(drop=True)
 
 
 def half(side: str, shape: tuple[int, int] = (8, 8)) -> NDArray[np.bool_]:

@@ -96,7 +96,8 @@ def _ambiguous(model: VAE, test: Digits, count: int) -> tuple[NDArray[np.int64],
 
 def beliefs(model: VAE, images: Any) -> NDArray[np.float64]:
     """``[N, 10]`` how likely each label is, in the order of the digits."""
-    (column,) = model.schema_["label"].columns  # the model keeps labels in an order of its own
+    field: Any = model.schema_["label"]
+    (column,) = field.columns  # the model keeps labels in an order of its own
     return np.asarray(model.predict_proba({"image": images}, target="label"))[:, np.argsort(column.levels)]
 
 

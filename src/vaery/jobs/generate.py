@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
+from vaery import gaps
 from vaery.core.choose import from_prior
 from vaery.core.evidence import Evidence
 from vaery.core.job import job
@@ -21,7 +24,7 @@ ROUNDS = 8  # further rounds where it is not
 
 @dataclass(frozen=True)
 class Generated(Evidence):
-    """New rows, all known.
+    """New rows; cells are known except where gaps were drawn.
 
     Attributes:
         effective_sample_size: how many equally good draws the weighted candidates of a row are worth (the median over
@@ -34,7 +37,15 @@ class Generated(Evidence):
 @job(takes="given", gives="records")
 @torch.no_grad()
 def generate(
-    joint: Joint, evidence: Evidence, *, rng: Random, n: int = 1000, candidates: int = 32, sweeps: int | None = None
+    joint: Joint,
+    evidence: Evidence,
+    *,
+    rng: Random,
+    calibration: Mapping[str, Any] | None = None,
+    n: int = 1000,
+    candidates: int = 32,
+    sweeps: int | None = None,
+    nulls: bool = True,
 ) -> Generated:
     """New rows from the model, with whatever is given held fixed.
 
@@ -46,6 +57,7 @@ def generate(
         n: how many rows.
         candidates: latents that each row is picked from, by weight, where something is given.
         sweeps: further rounds of candidates, each started from the row kept so far; none, unless too few count.
+        nulls: leave cells empty as often, and together, as they were in the data; otherwise every row is complete.
 
     Returns:
         A :class:`Generated` of ``n`` rows.
@@ -53,12 +65,30 @@ def generate(
     rng = rng.spawn(share_rows=False)
     evidence = evidence.to(joint.device)
     if not evidence.values and not evidence.regions:
-        return Generated(n, values := _from_prior(joint, n, rng), dict.fromkeys(values), {}, float(candidates))
+        values, known = _from_prior(joint, n, rng), _gaps(joint, evidence, calibration if nulls else None, n, rng)
+        return Generated(n, values, known, {}, float(candidates))
     if sweeps is None:
         sweeps = _rounds(joint, evidence, rng, candidates)
     draws = complete(joint, evidence.repeat(n), rng=rng, candidates=candidates, sweeps=sweeps)
     effective = float(draws.effective.clamp(max=candidates).median()) if n else math.nan
-    return Generated(n, draws.values, dict.fromkeys(draws.values), {}, effective)
+    known = _gaps(joint, evidence, calibration if nulls else None, n, rng)
+    return Generated(n, draws.values, known, {}, effective)
+
+
+def _gaps(
+    joint: Joint, given: Evidence, calibration: Mapping[str, Any] | None, n: int, rng: Random
+) -> dict[str, torch.Tensor | None]:
+    """Which cells of the new rows are there; what was asked for always is."""
+    known: dict[str, torch.Tensor | None] = dict.fromkeys(joint.fields)
+    for name, learned in ((calibration or {}).get("gaps") or {}).items():
+        there = gaps.draw(learned, joint.fields[name].mask[0], n, rng)
+        if name in given:
+            mask = given.known[name]
+            there = there | (torch.ones_like(there) if mask is None else mask)
+        if name in given.regions:
+            there = there | given.regions[name].asked
+        known[name] = there
+    return known
 
 
 def _from_prior(joint: Joint, n: int, rng: Random) -> dict[str, torch.Tensor]:

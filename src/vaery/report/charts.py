@@ -87,7 +87,7 @@ def histograms(
 ) -> None:
     """Counts of several samples over shared bins, drawn over one another."""
     arrays = [np.asarray(sample, dtype=np.float64) for sample in samples]
-    edges = np.histogram_bin_edges(np.concatenate(arrays), bins)
+    edges = np.histogram_bin_edges(np.concatenate(arrays), bins).tolist()
     for array, name, colour in zip(arrays, names, colours, strict=True):
         axes.hist(array, edges, color=colour, alpha=0.6, label=name, edgecolor="white", linewidth=0.6)
     style.plain(axes)
