@@ -20,7 +20,7 @@ HARDLY = 0.01  # a chance to be a number under which a cell with levels counts a
 
 @job(takes="rows", gives="column", rowwise=True)
 @torch.no_grad()
-def predict(joint: Joint, evidence: Evidence, *, rng: Random, target: str, draws: int = 16) -> dict[str, Any]:
+def predict(joint: Joint, evidence: Evidence, *, rng: Random, target: str, draws: int = 4) -> dict[str, Any]:
     """One column from whatever else is known of each row.
 
     Categories: the likeliest one; numbers: the expected value (whole numbers of which there are only a few count as

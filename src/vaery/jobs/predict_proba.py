@@ -15,7 +15,7 @@ from vaery.target import code_probabilities, locate, spec
 
 @job(takes="rows", gives="array", rowwise=True)
 @torch.no_grad()
-def predict_proba(joint: Joint, evidence: Evidence, *, rng: Random, target: str, draws: int = 16) -> Tensor:
+def predict_proba(joint: Joint, evidence: Evidence, *, rng: Random, target: str, draws: int = 4) -> Tensor:
     """The probability of each level of a column, from whatever else is known of each row.
 
     What the rows hold of the target is not looked at. Levels stand in the column's own order. Where the column may also
