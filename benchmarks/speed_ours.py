@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vaery import VAE
 from vaery.build import build
@@ -20,7 +22,7 @@ from vaery.train import Trainer, evaluate
 def model(precision: str = "float32", **options: Any) -> VAE:
     """The network that all contestants train: 784-400-20-400-784, Bernoulli on grey values."""
     shape = {"net": "mlp", "width": 400, "depth": 1, "latent": 20, "likelihood": "bernoulli", "dropout": 0.0}
-    common = {"batch": 128, "learning_rate": 1e-3, "objective": Elbo(warmup=0.0), "refine": False}
+    common = {"batch": 128, "learning_rate": 1e-3, "objective": "elbo", "refine": False}
     return VAE(**{**shape, **common, "precision": precision, "threads": 1, "device": "cpu", **options})
 
 
@@ -35,10 +37,13 @@ class Ours:
         images: ``[N, 28, 28]`` uint8.
         epochs: what the schedule is planned for.
         rate: the learning rate at its highest.
+        warmup: share of training over which the divergence's weight rises.
     """
 
-    def __init__(self, images: np.ndarray, precision: str = "float32", epochs: int = 20, rate: float = 1e-3) -> None:
-        self.estimator = model(precision, learning_rate=rate)
+    def __init__(
+        self, images: np.ndarray, precision: str = "float32", epochs: int = 20, rate: float = 1e-3, warmup: float = 0.0
+    ) -> None:
+        self.estimator = model(precision, learning_rate=rate, objective=Elbo(warmup=warmup))
         self.schema, raw = Schema.describe(images, likelihood="bernoulli", net="mlp")
         self.rows = self.schema.pack(raw)
         choices = settle(self.estimator, self.schema.fields, self.rows.rows)
@@ -59,12 +64,13 @@ class Ours:
             left -= steps
         return trained
 
+    @torch.no_grad()
     def bound(self, images: np.ndarray) -> float:
         """Mean ELBO of these rows under the averaged weights, one draw, divergence in closed form."""
-        live = [p.detach().clone() for p in self.trainer.parameters]
-        self.trainer._copy(self.trainer.averaged, self.trainer.parameters)
+        live = [p.clone() for p in self.trainer.parameters]
+        overwrite(self.trainer.parameters, self.trainer.averaged)
         value, _ = evaluate(self.joint, self.schema.pack(images), Elbo(), seed=0)
-        self.trainer._copy(live, self.trainer.parameters)
+        overwrite(self.trainer.parameters, live)
         return value
 
     def score(self, images: np.ndarray, draws: int) -> float:
@@ -73,3 +79,8 @@ class Ours:
         enabled = self.trainer.plan.precision == "bfloat16"
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
             return float(score(self.joint, self.schema.pack(images), rng=Random(0), draws=draws).mean())
+
+
+def overwrite(target: Iterable[Tensor], source: Iterable[Tensor]) -> None:
+    for a, b in zip(target, source, strict=True):
+        a.copy_(b)

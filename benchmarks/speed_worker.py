@@ -20,9 +20,12 @@ from common import Clock, data
 
 
 class Contestant:
-    """A trainer and the rows it is measured on: images as bytes for ours, floats for those that want floats."""
+    """A trainer and the rows it is measured on: images as bytes for ours, floats for those that want floats.
 
-    def __init__(self, name: str, rows: int, folder: Path, epochs: int, rate: float) -> None:
+    Only ours has a schedule: the epochs it is planned for, its highest rate, its warm-up.
+    """
+
+    def __init__(self, name: str, rows: int, folder: Path, **schedule: float) -> None:
         found = data(folder).mnist()
         train, test = found["x_train"][:rows], found["x_test"][: max(1000, rows // 6)]
         library, _, precision = name.partition("-")
@@ -32,7 +35,7 @@ class Contestant:
 
             torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
             kept = {"fp32": "float32", "bf16": "bfloat16"}[precision]
-            self.trainer: Any = Ours(train, precision=kept, epochs=epochs, rate=rate)
+            self.trainer: Any = Ours(train, precision=kept, **schedule)
             self.test: Any = test
             return
         import torch
@@ -81,6 +84,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, required=True)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--rate", type=float, default=1e-3, help="of ours, at its highest")
+    parser.add_argument("--warmup", type=float, default=0.0, help="of ours")
     parser.add_argument("--data", type=Path, required=True)
     asked = parser.parse_args()
     answers = os.fdopen(os.dup(1), "w")
@@ -89,7 +93,8 @@ def main() -> None:
     def say(answer: dict[str, Any]) -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
-    contestant = Contestant(asked.name, asked.rows, asked.data, asked.epochs, asked.rate)
+    schedule = {"epochs": asked.epochs, "rate": asked.rate, "warmup": asked.warmup}
+    contestant = Contestant(asked.name, asked.rows, asked.data, **schedule)
     say({"ready": asked.name})
     serve(contestant, say)
 
