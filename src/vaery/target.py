@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -76,12 +77,22 @@ def code_probabilities(joint: Joint, evidence: Evidence, name: str, cell: int, *
 
 
 def raw_cells(raw: Any, cell: int, name: str | None = None) -> list[Any]:
-    """One column of raw records, whatever holds them (an array or a frame of any library), as Python values.
+    """One column of raw records, whatever holds them (an array, a frame of any library, a list), as Python values.
 
     ``name``: a frame may have its columns in another order than the field; it is then asked for by name.
+
+    >>> raw_cells([{"a": 1, "b": 2}, {"a": 3, "b": 4}], 1, "b"), raw_cells(["x", "y"], 0)
+    ([2, 4], ['x', 'y'])
     """
     if hasattr(raw, "ndim") and hasattr(raw, "tolist"):
         return (raw if raw.ndim == 1 else raw[:, cell]).tolist()
+    if isinstance(raw, Mapping):
+        return list(raw[name] if name in raw else [*raw.values()][cell])
+    if isinstance(raw, list):
+        if not (raw and isinstance(raw[0], Mapping)):
+            return raw  # one column
+        at = name if name in raw[0] else [*raw[0]][cell]
+        return [row[at] for row in raw]
     import narwhals
 
     frame = narwhals.from_native(raw, eager_only=True)

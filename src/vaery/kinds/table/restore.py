@@ -177,12 +177,12 @@ def _pandas_column(column: Restored) -> Any:
     if dtype.startswith("datetime64"):
         return array.to_pandas().astype(dtype)
     try:
-        return pd.Series(pd.arrays.ArrowExtensionArray(pd_chunked(array))).astype(dtype)  # type: ignore[arg-type, call-overload]
+        return pd.Series(pd.arrays.ArrowExtensionArray(_chunked(array))).astype(dtype)  # type: ignore[arg-type, call-overload]
     except (TypeError, NotImplementedError, ValueError):
         return array.to_pandas()  # a type that this version of pandas does not know
 
 
-def pd_chunked(array: Any) -> Any:
+def _chunked(array: Any) -> Any:
     import pyarrow as pa
 
     return pa.chunked_array([array])
