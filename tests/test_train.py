@@ -202,3 +202,19 @@ def test_patience_ends_a_fit_whose_bound_no_longer_rises() -> None:
     state = t.fit()
     assert state.step < 4000
     assert state.best == max(row["bound"] for row in state.history)
+
+
+def test_gradients_are_clipped_as_by_hand() -> None:
+    """The norm is divided away inside the fused optimiser; the weights move as after clip_grad_norm_."""
+    t = trainer(plan=replace(PLAN, clip=0.01))
+    other = trainer(plan=replace(PLAN, clip=0.01))
+    batch = t.train[slice(0, 32)]
+    for each, clip in ((t, t._clip), (other, lambda: nn.utils.clip_grad_norm_(other.parameters, 0.01))):
+        torch.manual_seed(0)
+        each._loss(batch).backward()
+        clip()
+        for group in each.optimizer.param_groups:
+            group["eps"] = 1.0  # far from the regime in which Adam does not see the length of a gradient
+        each.optimizer.step()
+    torch.testing.assert_close(weights(t.joint), weights(other.joint), rtol=1e-6, atol=1e-9)
+    assert not torch.equal(weights(t.joint), weights(joint()))
