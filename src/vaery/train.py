@@ -21,7 +21,7 @@ from vaery import checkpoint
 from vaery.core.errors import DataError
 from vaery.core.evidence import Evidence
 from vaery.core.objective import Objective
-from vaery.core.random import Random, isolated
+from vaery.core.random import Random, isolated, seed_global
 from vaery.joint import Joint
 
 AVERAGE = 4  # steps between two updates of the averaged weights
@@ -193,7 +193,7 @@ class Trainer:
 
     def step(self, batch: Evidence) -> Tensor:
         """One step of the optimiser; the loss, still on the device."""
-        torch.manual_seed(self.rng.seed())  # dropout draws from the global stream, which is ours inside fit
+        seed_global(self.rng.seed(), self.device)  # dropout draws from the global stream, which is ours inside fit
         loss = self._loss(batch)
         loss.backward()
         self._clip()

@@ -85,6 +85,15 @@ def log_mean_exp(x: Tensor, dim: int = 0) -> Tensor:
     return torch.logsumexp(x, dim) - math.log(x.shape[dim])
 
 
+def seed_global(seed: int, device: torch.device) -> None:
+    """Seed torch's global stream of one device. ``torch.manual_seed`` seeds all kinds of device there are, and takes
+    longer for it than a small model takes for a step. Only for use inside :func:`isolated`."""
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
+
+
 @contextmanager
 def isolated(seed: int) -> Iterator[None]:
     """Inside, torch's global stream (used by weight initialisation and dropout) is seeded; outside, it is untouched."""

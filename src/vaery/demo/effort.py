@@ -17,8 +17,8 @@ class Effort:
         tables: made tables that are judged, and averaged over.
     """
 
-    digit_steps: int = 3000
-    cancer_steps: int = 1500
+    digit_steps: int = 2000
+    cancer_steps: int = 600
     held_out: int = 450
     each: int = 45
     mapped: int = 1797
