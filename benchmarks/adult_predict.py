@@ -105,7 +105,7 @@ def bits(asked: Asked) -> Task:
     return Task("bits", {"train": "official", "rows": "complete", "quick": asked.quick}, setting, methods)
 
 
-def mass(model: Any, rows: pd.DataFrame, column: str = "age", many: int = 50) -> float:
+def mass(model: Any, rows: pd.DataFrame, column: str = "age", many: int = 20) -> float:
     """Is a code length of whole numbers honest? p(row) summed over all ages, over p(row without its age): 1 if so.
 
     The median over some rows. Well above 1, densities narrower than a whole number would be passing for probabilities.
