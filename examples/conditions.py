@@ -17,7 +17,7 @@ size = (20 * rooms + rng.gamma(4, 5, 2000)).round()
 rent = (size * np.where(town == "Bonn", 14, 10) * rng.normal(1, 0.1, 2000)).round(2)
 flats = pd.DataFrame({"town": town, "rooms": rooms, "size": size, "rent": rent})
 
-model = VAE().fit(flats)
+model = VAE().fit(flats, budget="30s")
 
 # Whatever is given comes back as it is; the rest is drawn from the model given it.
 small = model.generate(500, given={"town": "Kiel", "size": between(25, 45)}, seed=0)

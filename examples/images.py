@@ -12,11 +12,12 @@ from vaery import VAE
 from vaery.kinds.image import grid
 
 digits = load_digits()
-images, labels = digits.images.astype(np.uint8), digits.target
+order = np.random.default_rng(0).permutation(len(digits.images))
+images, labels = digits.images[order].astype(np.uint8), digits.target[order]
 images, labels, test, truth = images[:1500], labels[:1500], images[1500:], labels[1500:]
 
 # Two fields. The label is a field like any other: it may be given, or missing.
-model = VAE(columns={"label": "categorical"}).fit({"image": images, "label": labels})
+model = VAE(columns={"label": "categorical"}).fit({"image": images, "label": labels}, budget="1m")
 
 # New digits, asked for by their label.
 rows = [model.generate(8, given={"label": label}, seed=label)["image"] for label in range(10)]
