@@ -211,9 +211,9 @@ def test_markdown_marks_the_winner_and_says_the_notes():
 
 def test_the_terminal_shows_each_line_once():
     text = comparison.as_text(LINES)
-    assert len(text.splitlines()) == 1 + len(LINES) + 1
-    assert text.count("digits") == 1
-    assert "1.50 (kNN)" in text
+    assert len(text.splitlines()) == 1 + 2 + len(LINES) + 2
+    assert text.count("digits") == text.count("table") == 1
+    assert re.search(r"fill <in> +1.23 +1.50 kNN +low +vaery$", text, re.MULTILINE)
 
 
 def test_html_is_escaped_closed_and_marks_one_winner_a_line():

@@ -28,7 +28,7 @@ def run(folder: str | os.PathLike[str] = "vaery-demo", quick: bool = False) -> P
         MissingExtra: matplotlib is not installed.
     """
     from vaery.demo import cancer, cancer_pictures, data, digit_pictures, digits, pages
-    from vaery.demo.effort import FULL, QUICK
+    from vaery.demo.settings import FULL, QUICK
     from vaery.report import comparison, style
 
     style.figure(1, 1)  # without matplotlib, say so before the work

@@ -9,7 +9,7 @@ import numpy as np
 from vaery import VAE
 from vaery.demo import baselines
 from vaery.demo.data import with_gaps
-from vaery.demo.effort import Effort
+from vaery.demo.settings import TUMOURS, Effort, call
 from vaery.report.comparison import Comparison
 
 if TYPE_CHECKING:
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 
 NAME = "breast cancer table"
 TARGET = "diagnosis"
-FIT = """from sklearn.datasets import load_breast_cancer
+FIT = f"""from sklearn.datasets import load_breast_cancer
 from vaery import VAE
 
 table = load_breast_cancer(as_frame=True).data
-model = VAE().fit(table)"""
+{call(TUMOURS)}
+model.fit(table)"""
 
 
 def fit(rows: pd.DataFrame, effort: Effort) -> tuple[VAE, VAE]:
     """Two models: of all columns of all rows, and of the measurements of benign tumours alone."""
-    make = lambda: VAE(steps=effort.cancer_steps, random_state=0)  # noqa: E731
+    make = lambda: VAE(**TUMOURS, steps=effort.cancer_steps, random_state=0)  # noqa: E731
     return make().fit(rows, verbose=True), make().fit(benign(rows), verbose=True)
 
 

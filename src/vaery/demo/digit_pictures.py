@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaery import VAE
-from vaery.demo.data import SHADES, Digits, half
+from vaery.demo.data import SHADES, Digits, with_halves_hidden
 from vaery.demo.digits import new_digits, pixel_bits
-from vaery.demo.effort import Effort
+from vaery.demo.settings import Effort
 from vaery.report import charts, style
 from vaery.report.page import Picture
 from vaery.report.sheet import Sheet
@@ -83,14 +83,14 @@ def half_hidden(model: VAE, test: Digits, folder: Path, draws: int = 6) -> Pictu
 
 
 def _ambiguous(model: VAE, test: Digits, count: int) -> tuple[NDArray[np.int64], Any]:
-    """Digits of which one half leaves it most open what they are, one for each of ``count`` classes."""
-    sides = [half(("top", "bottom", "left", "right")[i % 4]) for i in range(len(test))]
-    seen = np.ma.masked_array(test.images, np.stack(sides))
-    belief = beliefs(model, seen).clip(1e-9)
-    right = belief[np.arange(len(test)), test.labels] > 0.15
-    entropy = np.where(right, -(belief * np.log(belief)).sum(1), -1.0)
-    best = [max(np.flatnonzero(test.labels == label), key=lambda i: entropy[i]) for label in np.unique(test.labels)]
-    chosen = np.array(sorted(best, key=lambda i: -entropy[i])[:count])
+    """Digits of which one half could well be two digits, the right one among them: one for each of some classes."""
+    seen = with_halves_hidden(test.images)
+    belief = beliefs(model, seen)
+    order = np.argsort(-belief, 1, kind="stable")
+    among = (order[:, :2] == test.labels[:, None]).any(1)
+    doubt = np.where(among, np.sort(belief, 1)[:, -2], -1.0)
+    best = [max(np.flatnonzero(test.labels == label), key=lambda i: doubt[i]) for label in np.unique(test.labels)]
+    chosen = np.array(sorted(best, key=lambda i: -doubt[i])[:count])
     return chosen, seen[chosen]
 
 
@@ -134,7 +134,7 @@ def interpolation(model: VAE, test: Digits, folder: Path, steps: int = 9) -> Pic
         sheet.save(folder / "digits-interpolation.png"),
         "From one digit to another",
         "Each digit is a point in a space of a few numbers. These strips walk in a straight line from one point "
-        "to another; what is passed on the way still looks like a digit.",
+        "to another; half-way the label changes, too. What is passed on the way still looks like a digit.",
         "model.interpolate(a, b, steps=9)",
     )
 

@@ -43,7 +43,7 @@ def index(
             *(picture.html() for picture in of_digits),
             page.section(
                 "A table of tumours",
-                "Thirty measurements of 569 breast tumours, and the diagnosis. The same three lines fit a table:",
+                "Thirty measurements of 569 breast tumours, and the diagnosis. A table is fitted in the same way:",
                 page.code(cancer.FIT),
             ),
             *(picture.html() for picture in of_tumours),

@@ -91,15 +91,15 @@ def as_markdown(lines: Sequence[Comparison]) -> str:
 
 def as_text(lines: Sequence[Comparison]) -> str:
     """A table for a terminal."""
-    rows = [("", "job", "vaery", "best simple method", "won")]
-    for line in lines:
+    rows = [("", "vaery", "best simple method", "good is", "won")]
+    for i, line in enumerate(lines):
         name, value = line.best_other
-        job = f"{line.job}: {line.measure}"
-        rows.append((line.data, job, line.show(line.ours), f"{line.show(value)} ({name})", line.winner))
-    rows = [(("" if i and rows[i - 1][0] == row[0] else row[0]), *row[1:]) for i, row in enumerate(rows)]
+        if i == 0 or line.data != lines[i - 1].data:
+            rows.append((line.data, "", "", "", ""))
+        rows.append((f"  {line.job}", line.show(line.ours), f"{line.show(value)} {name}", line.best, line.winner))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     body = "\n".join("  ".join(word.ljust(w) for word, w in zip(row, widths, strict=True)).rstrip() for row in rows)
-    return f"{body}\n{tally(lines)}"
+    return f"{body}\n\n{tally(lines)}"
 
 
 def as_csv(lines: Sequence[Comparison]) -> str:
