@@ -18,7 +18,7 @@ from vaery.core.stop import Stop
 from vaery.core.trace import Site, Trace
 from vaery.joint import Joint
 
-BATCH = 4096  # draws × rows that walk through the model at once
+BATCH = 2048  # draws × rows that walk through the model at once
 POINTS = 128  # points that stand for what a cell may hold
 
 
@@ -112,10 +112,21 @@ def _complete(joint: Joint, evidence: Evidence, rng: Random, candidates: int, sw
             fresh = site.value.expand(candidates, *site.value.shape[1:])[(pick - 1).clamp(min=0), row]
             stay = (pick == 0).view(-1, *([1] * (fresh.dim() - 1)))
             kept[site.name] = torch.where(stay, kept.get(site.name, fresh), fresh)
-    rest = from_prior_given(evidence, rng)
-    trace = joint.trace(evidence.rows, from_values({name: value[None] for name, value in kept.items()}, rest))
+    settled = _settled(joint, evidence, kept)
+    chosen = {name: value[None] for name, value in kept.items() if name not in settled.values or name in firsts(joint)}
+    trace = joint.trace(evidence.rows, from_values(chosen, from_prior_given(settled, rng)))
     values = {name: trace[name].value.reshape(evidence.rows, *field.event) for name, field in joint.fields.items()}  # type: ignore
     return Draws(values, effective)
+
+
+def _settled(joint: Joint, evidence: Evidence, kept: dict[str, Tensor]) -> Evidence:
+    """The same evidence with every condition met: cells that were asked for are known now, as they were drawn."""
+    values, known = dict(evidence.values), dict(evidence.known)
+    for name, region in evidence.regions.items():
+        if name not in firsts(joint):
+            known[name] = known_cells(joint, evidence, name)[1] | region.asked
+            values[name] = kept[name]
+    return replace(evidence, values=values, known=known, regions={})
 
 
 def propose(joint: Joint, evidence: Evidence, *, rng: Random, candidates: int) -> Trace:

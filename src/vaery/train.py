@@ -24,7 +24,7 @@ from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated, seed_global
 from vaery.joint import Joint
 
-AVERAGE = 4  # steps between two updates of the averaged weights
+AVERAGE = 8  # steps between two updates of the averaged weights
 CHECK = 50  # steps between two looks at the loss
 HALVINGS = 8  # how often the rate may be halved by non-finite steps before fit gives up
 
@@ -193,7 +193,7 @@ class Trainer:
 
     def step(self, batch: Evidence) -> Tensor:
         """One step of the optimiser; the loss, still on the device."""
-        seed_global(self.rng.seed(), self.device)  # dropout draws from the global stream, which is ours inside fit
+        seed_global(self.rng.seed(), self.device)  # dropout draws from the global stream, ours inside fit
         loss = self._loss(batch)
         loss.backward()
         self._clip()
@@ -207,8 +207,10 @@ class Trainer:
         return loss.detach()
 
     def _clip(self) -> None:
-        """Gradients no longer than ``plan.clip``. The fused optimiser divides by ``grad_scale`` as it goes, which spares
-        a pass over all of them."""
+        """Gradients no longer than ``plan.clip``.
+
+        The fused optimiser divides by ``grad_scale`` as it goes, which spares a pass over all of them.
+        """
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         norm = nn.utils.get_total_norm(gradients, foreach=True)
         self.optimizer.grad_scale = (norm / self.plan.clip).clamp(min=1.0)  # type: ignore[attr-defined]

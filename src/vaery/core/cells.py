@@ -187,7 +187,7 @@ class CellDensity(Density):
         return self._join(code, number)
 
     def sample_within(
-        self, rng: Random, value: Tensor | None, known: Tensor | None, region: Region
+        self, rng: Random, value: Tensor | None, known: Tensor | None, region: Region, rest: bool = True
     ) -> tuple[Tensor, Tensor]:
         code, number, log_mass = self.restrict(rng, region)
         drawn = self._join(code, number)

@@ -93,11 +93,11 @@ def _field(name: str, density: Density, evidence: Evidence, rng: Random, fill: b
     if value is None and region is None:
         return Site(name, density, density.sample(rng) if fill else None, scored=ZERO)
     if value is None:
-        drawn, log_mass = density.sample_within(rng, None, None, region)  # type: ignore[arg-type]
+        drawn, log_mass = density.sample_within(rng, None, None, region, rest=fill)  # type: ignore[arg-type]
         return Site(name, density, drawn, scored=ZERO, log_mass=log_mass)
     scored = density.estimate(value, known, rng) if estimate else density.log_prob(value, known)
     if region is not None:
-        drawn, log_mass = density.sample_within(rng, value, known, region)
+        drawn, log_mass = density.sample_within(rng, value, known, region, rest=fill)
         return Site(name, density, drawn, known, scored=scored, log_mass=log_mass)
     complete = density.sample(rng, value, known) if fill and known is not None else value
     return Site(name, density, complete, known, scored=scored)

@@ -185,11 +185,12 @@ class Density(ABC):
         return None
 
     def sample_within(
-        self, rng: Random, value: Tensor | None, known: Tensor | None, region: Region
+        self, rng: Random, value: Tensor | None, known: Tensor | None, region: Region, rest: bool = True
     ) -> tuple[Tensor, Tensor]:
         """A draw inside the region, and ``log P(region | known cells)`` along the way, ``[S, B]``.
 
-        Never by rejection: the cost does not depend on how small the region is.
+        Never by rejection: the cost does not depend on how small the region is. ``rest=False``: only the cells with
+        conditions are needed, the other unknown ones may be left at zero.
         """
         raise QueryError(f"{type(self).__name__} cannot be asked for ranges or sets, only for values")
 

@@ -33,8 +33,8 @@ class Evidence:
 
     def __getitem__(self, rows: Tensor | slice) -> Evidence:
         """These rows only."""
-        values = {k: v[rows] for k, v in self.values.items()}
-        known = {k: None if v is None else v[rows] for k, v in self.known.items()}
+        values = {k: _take(v, rows) for k, v in self.values.items()}
+        known = {k: None if v is None else _take(v, rows) for k, v in self.known.items()}
         some = next(iter(values.values()), torch.empty(self.rows, 0)[rows])
         return Evidence(len(some), values, known, {k: v[rows] for k, v in self.regions.items()})
 
@@ -91,6 +91,13 @@ class Evidence:
         """Each row this many times, copies side by side."""
         index = torch.arange(self.rows, device=self.device).repeat_interleave(times)
         return replace(self[index], rows=self.rows * times)
+
+
+def _take(value: Tensor, rows: Tensor | slice) -> Tensor:
+    """``value[rows]``; selecting is several times as fast as indexing for bytes."""
+    if isinstance(rows, Tensor) and rows.dtype == torch.long:
+        return value.index_select(0, rows)
+    return value[rows]
 
 
 def expand_mask(known: Tensor, dims: int) -> Tensor:

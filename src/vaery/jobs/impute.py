@@ -13,7 +13,7 @@ from vaery.core.random import Random
 from vaery.inference import complete, conditionals
 from vaery.joint import Joint
 
-LATENTS = 8  # weighted draws of the latent that a filled gap is the mean over
+LATENTS = 16  # weighted draws of the latent that a filled gap is the mean over
 CANDIDATES = 16  # latents that each drawn row is picked from
 
 

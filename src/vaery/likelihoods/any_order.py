@@ -147,14 +147,14 @@ class AnyOrderDensity(Density):
         return self._draw(rng, value, known, None)[0]
 
     def sample_within(
-        self, rng: Random, value: Tensor | None, known: Tensor | None, region: Region
+        self, rng: Random, value: Tensor | None, known: Tensor | None, region: Region, rest: bool = True
     ) -> tuple[Tensor, Tensor]:
         """Cells with conditions come right after the known ones, one at a time; each is drawn inside its range, and
         the probability of that range, given all before it, is multiplied up."""
-        return self._draw(rng, value, known, region)
+        return self._draw(rng, value, known, region, rest)
 
     def _draw(
-        self, rng: Random, value: Tensor | None, known: Tensor | None, region: Region | None
+        self, rng: Random, value: Tensor | None, known: Tensor | None, region: Region | None, rest: bool = True
     ) -> tuple[Tensor, Tensor]:
         device = self.context.device
         if value is None or known is None:
@@ -167,7 +167,7 @@ class AnyOrderDensity(Density):
         log_mass = torch.zeros(self.shape[:2], device=device)
         projected = self.net._context(self.context)
         asked = torch.zeros(self.shape, dtype=torch.bool, device=device) if region is None else region.asked & ~known
-        for cells in self._steps(rng, known, asked):
+        for cells in self._steps(rng, known, asked, rest):
             density = self.net.predict(projected, value, known)
             turn = torch.zeros(self.shape[-1], dtype=torch.bool, device=device)
             turn[cells] = True
@@ -182,12 +182,12 @@ class AnyOrderDensity(Density):
             known = known | turn
         return value, log_mass
 
-    def _steps(self, rng: Random, known: Tensor, asked: Tensor) -> list[Tensor]:
+    def _steps(self, rng: Random, known: Tensor, asked: Tensor, others: bool) -> list[Tensor]:
         """Groups of cells in a random order: cells with conditions first and alone; none where all is known."""
         order = rng.permutation(self.shape[-1]).to(known.device)
         open_, conditioned = ~known.flatten(0, -2).all(0), asked.flatten(0, -2).any(0)
         alone = [cell[None] for cell in order[conditioned[order]]]
-        rest = order[(open_ & ~conditioned)[order]]
+        rest = order[(open_ & ~conditioned)[order]] if others else order[:0]
         return alone + (list(rest.tensor_split(min(len(rest), self.net.steps))) if len(rest) else [])
 
     def _ranks(self) -> Tensor:
