@@ -15,15 +15,18 @@ NAMES = {
     "map": "digits-map",
     "tumours": "tumours-ranked",
 }
-WIDTH, COLOURS = 1000, 96
+WIDTH, LARGE = 1000, 100_000  # pixels; bytes
 
 
 def shrink(source: Path, target: Path) -> None:
-    """At most ``WIDTH`` pixels wide, in few colours."""
+    """The same picture, smaller and in fewer colours if the file is large: flat tiles only grow by being resampled."""
+    if source.stat().st_size < LARGE:
+        target.write_bytes(source.read_bytes())
+        return
     with Image.open(source) as picture:
         picture = picture.convert("RGB")
         picture.thumbnail((WIDTH, 10 * WIDTH), Image.Resampling.LANCZOS)
-        picture.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+        picture.quantize(256, dither=Image.Dither.NONE).save(target, optimize=True)
 
 
 def main(folder: Path) -> None:

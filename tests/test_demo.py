@@ -179,4 +179,4 @@ def test_what_to_try_next_are_commands_there_are():
     for line in commands("demo").splitlines():
         program, command, *_ = line.split()
         assert program == "vaery"
-        assert command == "fit" or command in vaery.core.members.members("jobs")
+        assert command in ("fit", "info") or command in vaery.core.members.members("jobs")

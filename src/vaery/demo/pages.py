@@ -12,7 +12,7 @@ from vaery.report.comparison import Comparison
 from vaery.report.page import Picture
 
 NEXT = (
-    "vaery generate {folder}/digits.vaery -n 20 --given label=3 -o threes",
+    "vaery info {folder}/digits.vaery",
     "vaery generate {folder}/cancer.vaery -n 100 --given diagnosis=malignant -o new.csv",
     "vaery fit your-table.csv -o your-table.vaery",
 )

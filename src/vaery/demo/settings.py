@@ -9,7 +9,8 @@ from typing import Any
 DIGITS: dict[str, Any] = {
     "columns": {"label": "categorical"},  # a name that happens to be written as a number
     "first": "label",  # everything hangs on it
-    "width": 128,
+    "width": 192,
+    "dropout": 0.1,
     # With so few pictures a divergence that counts in full from early on leaves most of the latent unused.
     "objective": {"name": "masked", "options": {"warmup": 0.9}},
 }
@@ -44,7 +45,7 @@ class Effort:
         tables: made tables that are judged, and averaged over.
     """
 
-    digit_steps: int = 2000
+    digit_steps: int = 3000
     cancer_steps: int = 600
     held_out: int = 450
     each: int = 135
