@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import vaery
-from vaery.demo import baselines, cancer, data, digit_pictures, run
+from vaery.demo import baselines, cancer, data, digit_pictures, digits, run
 
 PICTURES = {
     "digits-new",
@@ -171,6 +171,13 @@ def test_a_hundredth_of_a_standard_deviation():
 def test_beliefs_are_said_in_order():
     assert digit_pictures.believed(np.array([0.2, 0.7, 0.09, 0.01])) == "1: 70 %   0: 20 %"
     assert digit_pictures.believed(np.array([0.99, 0.01])) == "0: 99 %"
+
+
+@pytest.mark.parametrize("lines", [digits.FIT, cancer.FIT], ids=["digits", "cancer"])
+def test_what_the_page_says_was_run_can_be_run(lines):
+    said = {}
+    exec(lines.replace("VAE(\n", "VAE(\n    steps=3,\n"), said)
+    assert said["model"].info()["rows"] in (1797, 569)
 
 
 def test_what_to_try_next_are_commands_there_are():

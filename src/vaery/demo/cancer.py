@@ -9,7 +9,7 @@ import numpy as np
 from vaery import VAE
 from vaery.demo import baselines
 from vaery.demo.data import with_gaps
-from vaery.demo.settings import TUMOURS, Effort, call
+from vaery.demo.settings import SAME, TUMOURS, Effort, call
 from vaery.report.comparison import Comparison
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ model.fit(table)"""
 
 def fit(rows: pd.DataFrame, effort: Effort) -> tuple[VAE, VAE]:
     """Two models: of all columns of all rows, and of the measurements of benign tumours alone."""
-    make = lambda: VAE(**TUMOURS, steps=effort.cancer_steps, random_state=0)  # noqa: E731
+    make = lambda: VAE(**TUMOURS, **SAME, steps=effort.cancer_steps)  # noqa: E731
     return make().fit(rows, verbose=True), make().fit(benign(rows), verbose=True)
 
 

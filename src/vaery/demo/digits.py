@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vaery import VAE
 from vaery.demo import baselines
 from vaery.demo.data import Digits, with_halves_hidden, with_oddities
-from vaery.demo.settings import DIGITS, Effort, call
+from vaery.demo.settings import DIGITS, SAME, Effort, call
 from vaery.report.comparison import Comparison
 
 NAME = "handwritten digits"
@@ -24,7 +24,7 @@ model.fit({{"image": digits.images, "label": digits.target}})"""
 
 def fit(rows: Digits, effort: Effort) -> VAE:
     """One model of both fields, the picture and its label."""
-    model = VAE(**DIGITS, steps=effort.digit_steps, random_state=0)
+    model = VAE(**DIGITS, **SAME, steps=effort.digit_steps)
     return model.fit({"image": rows.images, "label": rows.labels}, verbose=True)
 
 
