@@ -33,7 +33,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 STEPS = 12  # of every fit on a page, however long the page says
-MADE_LATER = ("BENCHMARKS.md", "docs/pictures/")  # by benchmarks/write.py and from the demo: not by writing a page
+MADE_LATER: tuple[str, ...] = ()
 
 
 class Block(NamedTuple):
