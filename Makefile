@@ -34,7 +34,7 @@ test: check  ## check, then every test and every example in a docstring
 	CI=1 OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
 		$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-demo: $(STAMP)  ## fit, generate, detect and report on a small table: one minute
+demo: $(STAMP)  ## digits and tumours, every job, in pictures: about two minutes
 	$(BIN)/vaery demo --force
 
 format: $(STAMP)  ## put the code into shape

@@ -43,16 +43,18 @@ def carry(field: Field, width: int) -> nn.Module:
 
 def suggest(field: Field, rows: int) -> dict[str, Any]:
     """Sizes that suit a table of so many rows: ``latent``, ``width``, ``depth`` and ``dropout``."""
-    return {
+    advice: dict[str, Any] = {
         "latent": min(8, max(2, len(_cells(field)))),
         "width": 128 if rows < 500 else 256,
         "depth": 2 if rows < 500 else 3,
         "dropout": 0.1,
+    }
+    if len(_cells(field)) > 1:  # a label alone has no say in how the others are trained
         # Heads that see the other cells need the latent little. A floor of a few hundredths of a nat keeps each unit in
         # use; warming the divergence up, or weighing it less, lets the heads lean on what q(z | row) tells of the very
         # cells they are to predict, and every answer about hidden cells suffers.
-        "objective": {"warmup": 0.0, "free_bits": 0.05},
-    }
+        advice["objective"] = {"warmup": 0.0, "free_bits": 0.05}
+    return advice
 
 
 def _cells(field: Field) -> Sequence[CellSpec]:
