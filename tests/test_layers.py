@@ -17,7 +17,7 @@ import pytest
 SRC = Path(__file__).parent.parent / "src" / "vaery"
 
 FAMILIES = {"likelihoods", "priors", "posteriors", "objectives", "coding"}
-ENGINE = {"joint", "build", "train", "checkpoint", "gaps", "storage", "inference", "refine", "target"}
+ENGINE = {"adamw", "joint", "build", "train", "checkpoint", "gaps", "storage", "inference", "refine", "target"}
 FACE = {"", "model", "schema", "answer", "fit", "file", "progress"}
 EDGES = {"cli", "studio", "scale", "sklearn", "report", "demo"}
 

@@ -11,6 +11,7 @@ import torch
 from exact import evidence, linear_gaussian
 from torch import nn
 
+from vaery.adamw import AdamW
 from vaery.checkpoint import resume
 from vaery.core.errors import DataError, ModelFileError
 from vaery.core.random import Random, isolated
@@ -205,16 +206,33 @@ def test_patience_ends_a_fit_whose_bound_no_longer_rises() -> None:
 
 
 def test_gradients_are_clipped_as_by_hand() -> None:
-    """The norm is divided away inside the fused optimiser; the weights move as after clip_grad_norm_."""
-    t = trainer(plan=replace(PLAN, clip=0.01))
-    other = trainer(plan=replace(PLAN, clip=0.01))
+    """The norm is divided away inside the kernel; the weights move as after clip_grad_norm_."""
+    t, other = trainer(plan=replace(PLAN, clip=0.01)), trainer(plan=replace(PLAN, clip=math.inf))
     batch = t.train[slice(0, 32)]
-    for each, clip in ((t, t._clip), (other, lambda: nn.utils.clip_grad_norm_(other.parameters, 0.01))):
+    for each in (t, other):
         torch.manual_seed(0)
         each._loss(batch).backward()
-        clip()
-        for group in each.optimizer.param_groups:
-            group["eps"] = 1.0  # far from the regime in which Adam does not see the length of a gradient
-        each.optimizer.step()
+        each.optimizer.eps = 1.0  # far from the regime in which Adam does not see the length of a gradient
+    nn.utils.clip_grad_norm_(other.parameters, 0.01)
+    for each in (t, other):
+        each.optimizer.step(1e-3)
     torch.testing.assert_close(weights(t.joint), weights(other.joint), rtol=1e-6, atol=1e-9)
     assert not torch.equal(weights(t.joint), weights(joint()))
+
+
+def test_the_optimiser_steps_as_torchs_own() -> None:
+    """Same kernel, no detours: weights agree with torch.optim.AdamW bit for bit, and one without a gradient stays."""
+    torch.manual_seed(0)
+    start = [torch.randn(3, 4), torch.randn(5), torch.randn(2)]
+    ours, theirs = ([p.clone().requires_grad_() for p in start] for _ in range(2))
+    optimizer = AdamW(ours, weight_decay=0.1, clip=math.inf)
+    reference = torch.optim.AdamW(theirs, lr=0.01, weight_decay=0.1, fused=True)
+    for step in range(5):
+        gradients = [torch.randn_like(p) for p in start[:2]] + [torch.ones(2) if step > 2 else None]
+        for p, q, g in zip(ours, theirs, gradients, strict=True):
+            p.grad, q.grad = (None, None) if g is None else (g.clone(), g.clone())
+        optimizer.step(0.01)
+        reference.step()
+        assert step > 2 or torch.equal(ours[2], start[2])
+    for p, q in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(p, q, rtol=0, atol=0)

@@ -8,7 +8,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from vaery import storage
@@ -60,10 +59,6 @@ def _put(trainer: Trainer, path: Path, saved: dict[str, Any], tensors: dict[str,
         raise ModelFileError(f"{path} was written by a fit with other settings ({told}); use these or an empty folder")
     if (count := len(tensors["order"])) != trainer.train.rows:
         raise ModelFileError(f"{path} was written by a fit on {count} rows, these are {trainer.train.rows}")
-    for p in trainer.parameters:  # a step of zero gradients makes the optimiser lay out its state
-        p.grad = torch.zeros_like(p)
-    trainer.optimizer.step()
-    trainer.optimizer.zero_grad(set_to_none=True)
     for name, group in _groups(trainer).items():
         copy([tensors[f"{name}.{i}"] for i in range(len(group))], group)
     trainer.rng.restore(tensors["rng"])
@@ -74,4 +69,4 @@ def _put(trainer: Trainer, path: Path, saved: dict[str, Any], tensors: dict[str,
 
 def _groups(trainer: Trainer) -> dict[str, list[Tensor]]:
     groups = {"parameters": trainer.parameters, "averaged": trainer.averaged, "best": trainer.best}
-    return groups | trainer.moments()
+    return groups | trainer.optimizer.state()

@@ -17,7 +17,7 @@ from vaery import checkpoint as checkpoints
 from vaery import gaps
 from vaery.build import Choices, build
 from vaery.core.errors import ChoiceError, DataError
-from vaery.core.evidence import Evidence
+from vaery.core.evidence import Evidence, Some
 from vaery.core.field import Field
 from vaery.core.members import member
 from vaery.core.objective import Objective
@@ -89,7 +89,7 @@ def fit(
     model.calibration_ = calibrate(joint, held_out, rows)
 
 
-def split(rows: Evidence, rng: Random) -> tuple[Evidence, Evidence]:
+def split(rows: Evidence, rng: Random) -> tuple[Evidence | Some, Evidence]:
     """Rows to train on and rows held out. Under twenty rows, all are both: there is nothing to spare."""
     if rows.rows == 0:
         raise DataError("there are no rows to fit; at least one row was expected")
@@ -97,7 +97,7 @@ def split(rows: Evidence, rng: Random) -> tuple[Evidence, Evidence]:
         return rows, rows
     count = min(MOST_HELD_OUT, max(10, int(HELD_OUT * rows.rows)))
     order = rng.permutation(rows.rows)
-    return rows[order[count:]], rows[order[:count]]
+    return Some(rows, order[count:]), rows[order[:count]]
 
 
 def settle(model: VAE, fields: tuple[Field, ...], rows: int) -> Choices:
@@ -152,7 +152,7 @@ def seconds(budget: str | float) -> float:
     return float(found[1]) * {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600}[found[2] or "s"]
 
 
-def within(plan: Plan, joint: Joint, train: Evidence, objective: Objective, spent: float) -> Plan:
+def within(plan: Plan, joint: Joint, train: Evidence | Some, objective: Objective, spent: float) -> Plan:
     """A plan of as many steps as the time allows, measured on this machine.
 
     A tenth of the time is kept for what comes after training, and what has been ``spent`` already is gone.
@@ -168,7 +168,9 @@ def within(plan: Plan, joint: Joint, train: Evidence, objective: Objective, spen
     return replace(plan, seconds=left, steps=max(20, int(0.93 * left / (took / tries))))
 
 
-def pick_threads(model: VAE, joint: Joint, train: Evidence, objective: Objective, plan: Plan, *, fixed: bool) -> int:
+def pick_threads(
+    model: VAE, joint: Joint, train: Evidence | Some, objective: Objective, plan: Plan, *, fixed: bool
+) -> int:
     """As asked, or measured. A fit that may be resumed does not measure: it must take the same count again."""
     most = torch.get_num_threads()
     if model.threads != "auto":
@@ -178,7 +180,7 @@ def pick_threads(model: VAE, joint: Joint, train: Evidence, objective: Objective
     return choose_threads(_trial(joint, train, objective, plan), most)
 
 
-def _trial(joint: Joint, train: Evidence, objective: Objective, plan: Plan) -> Callable[[], Any]:
+def _trial(joint: Joint, train: Evidence | Some, objective: Objective, plan: Plan) -> Callable[[], Any]:
     """A training step that leaves no trace: on a copy of the model, with draws of its own."""
     import copy
 
@@ -186,7 +188,7 @@ def _trial(joint: Joint, train: Evidence, objective: Objective, plan: Plan) -> C
     return lambda: float(trainer.step(trainer._batch()))
 
 
-def start_from_data(joint: Joint, train: Evidence, rng: Random) -> None:
+def start_from_data(joint: Joint, train: Evidence | Some, rng: Random) -> None:
     """Let members that want it (a VampPrior's pseudo-inputs) start from encoded rows."""
     some = train[rng.permutation(train.rows)[:1000]].to(joint.device)
     for stop in joint.walk:
@@ -196,7 +198,7 @@ def start_from_data(joint: Joint, train: Evidence, rng: Random) -> None:
                 start(joint.encode(some))
 
 
-def refined(joint: Joint, choices: Choices, train: Evidence, held_out: Evidence, rng: Random) -> Choices:
+def refined(joint: Joint, choices: Choices, train: Evidence | Some, held_out: Evidence, rng: Random) -> Choices:
     """The prior fitted anew on encoded rows, if held-out rows gain."""
     if train.rows < 200:
         return choices

@@ -33,6 +33,11 @@ class Features:
     present: Tensor
 
 
+def side_by_side(parts: list[Tensor]) -> Tensor:
+    """``torch.stack(parts, 1)``, without a copy of a single part."""
+    return parts[0][:, None] if len(parts) == 1 else torch.stack(parts, 1)
+
+
 class Joint(nn.Module):
     """p(x, z) = Π over stops of p(stop | the stops before it).
 
@@ -64,16 +69,16 @@ class Joint(nn.Module):
 
     def encode(self, evidence: Evidence) -> Features:
         """Features of what is known. What is hidden has no influence."""
-        made, present = {}, {}
+        made = {}
         for name, encoder in self.encoders.items():
-            present[name] = evidence.present(name)
             if name in evidence:
                 made[name] = encoder(evidence.values[name], evidence.known[name])
+                if evidence.known[name] is not None:
+                    made[name] = made[name] * evidence.present(name)[:, None]
         width = next((f.shape[-1] for f in made.values()), getattr(next(iter(self.encoders.values())), "width", 1))
         absent = torch.zeros(evidence.rows, width, device=evidence.device)
-        values = torch.stack([made.get(name, absent) for name in self.encoders], 1)
-        here = torch.stack([present[name] for name in self.encoders], 1)
-        return Features(values * here[..., None], here)
+        values = side_by_side([made.get(name, absent) for name in self.encoders])
+        return Features(values, side_by_side([evidence.present(name) for name in self.encoders]))
 
     def trace(
         self,

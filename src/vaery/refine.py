@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vaery.core.evidence import Evidence
+from vaery.core.evidence import Evidence, Some
 from vaery.core.members import member
 from vaery.core.random import Random
 from vaery.inference import batches
@@ -20,7 +20,7 @@ MOST = 10_000  # encoded rows a prior is fitted to
 
 
 @torch.no_grad()
-def refine(joint: Joint, train: Evidence, held_out: Evidence, *, rng: Random, name: str = "mixture") -> float:
+def refine(joint: Joint, train: Evidence | Some, held_out: Evidence, *, rng: Random, name: str = "mixture") -> float:
     """Replace the top level's prior by the member ``name`` if that raises the held-out bound.
 
     Returns:

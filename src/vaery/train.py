@@ -15,16 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vaery import checkpoint
+from vaery.adamw import AdamW
 from vaery.core.errors import DataError
-from vaery.core.evidence import Evidence
+from vaery.core.evidence import Evidence, Some
 from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated, seed_global
 from vaery.joint import Joint
 
-AVERAGE = 8  # steps between two updates of the averaged weights
+AVERAGE = 16  # steps between two updates of the averaged weights
 CHECK = 50  # steps between two looks at the loss
 HALVINGS = 8  # how often the rate may be halved by non-finite steps before fit gives up
 
@@ -101,7 +102,7 @@ class Trainer:
     def __init__(
         self,
         joint: Joint,
-        train: Evidence,
+        train: Evidence | Some,
         held_out: Evidence,
         objective: Objective,
         plan: Plan,
@@ -117,10 +118,7 @@ class Trainer:
         self.checkpoint = folder
         self.device = joint.device
         self.parameters: list[Tensor] = [p for p in joint.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=torch.tensor(plan.learning_rate) if self.device.type != "cpu" else plan.learning_rate,
-            weight_decay=plan.weight_decay, fused=True,
-        )  # fmt: skip
+        self.optimizer = AdamW(self.parameters, plan.weight_decay, plan.clip)
         self.averaged: list[Tensor] = [p.detach().clone() for p in self.parameters] if plan.average else self.parameters
         self.best = [p.detach().clone() for p in self.parameters]
         self.order = rng.permutation(train.rows)
@@ -168,6 +166,7 @@ class Trainer:
 
     def _run(self, steps: int) -> None:
         """A few steps, then one look at the loss: kept if finite, rolled back if not."""
+        seed_global(self.rng.seed(), self.device)  # dropout draws from the global stream, ours inside fit
         total = torch.zeros((), device=self.device)
         start = time.perf_counter()
         done = 0
@@ -193,28 +192,15 @@ class Trainer:
 
     def step(self, batch: Evidence) -> Tensor:
         """One step of the optimiser; the loss, still on the device."""
-        seed_global(self.rng.seed(), self.device)  # dropout draws from the global stream, ours inside fit
         loss = self._loss(batch)
+        self.optimizer.zero_grad()  # as late as this, so that new gradients find the old ones' memory
         loss.backward()
-        self._clip()
-        self._set_rate()
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.step(self._rate())
         self.state.step += 1
         if self.plan.average and self.state.step % AVERAGE == 0:
             decay = min(self.plan.average, (1 + self.state.step) / (10 + self.state.step)) ** AVERAGE
             torch._foreach_lerp_(self.averaged, self.parameters, 1 - decay)
         return loss.detach()
-
-    def _clip(self) -> None:
-        """Gradients no longer than ``plan.clip``.
-
-        The fused optimiser divides by ``grad_scale`` as it goes, which spares a pass over all of them.
-        """
-        gradients = [p.grad for p in self.parameters if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients, foreach=True)
-        self.optimizer.grad_scale = (norm / self.plan.clip).clamp(min=1.0)  # type: ignore[attr-defined]
-        self.optimizer.found_inf = torch.zeros((), device=norm.device)  # type: ignore[attr-defined]
 
     def _loss(self, batch: Evidence) -> Tensor:
         batch = self.objective.view(batch.to(self.device), self.joint.fields, self.rng)
@@ -241,16 +227,10 @@ class Trainer:
             rows = rows[~torch.isin(rows.cpu(), torch.tensor(self.state.left_out)).to(rows.device)]
         return rows
 
-    def _set_rate(self) -> None:
-        share = self.progress
+    def _rate(self) -> float:
         rate = self.plan.learning_rate * self.state.rate
         rate *= min(1.0, (self.state.step + 1) / max(1, 0.02 * self.plan.steps))
-        rate *= 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share))
-        for group in self.optimizer.param_groups:
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
+        return rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * self.progress)))
 
     # ------------------------------------------------------------------ held-out rows
 
@@ -290,7 +270,7 @@ class Trainer:
         self._good = {
             "parameters": [p.detach().clone() for p in self.parameters],
             "averaged": [p.detach().clone() for p in self.averaged],
-            "optimizer": {k: [t.clone() for t in v] for k, v in self.moments().items()},
+            "optimizer": {k: [t.clone() for t in v] for k, v in self.optimizer.state().items()},
             "rng": self.rng.state(), "step": self.state.step, "position": self.state.position, "order": self.order,
         }  # fmt: skip
 
@@ -300,8 +280,8 @@ class Trainer:
         good, failed = self._good, self.state.step
         copy(good["parameters"], self.parameters)
         copy(good["averaged"], self.averaged)
-        for name, tensors in self.moments().items():
-            copy(good["optimizer"].get(name, [torch.zeros_like(t) for t in tensors]), tensors)
+        for name, tensors in self.optimizer.state().items():
+            copy(good["optimizer"][name], tensors)
         self.rng.restore(good["rng"])
         self.state.step, self.state.position, self.order = good["step"], good["position"], good["order"]
         bad, what = self._culprits(failed - self.state.step)
@@ -339,11 +319,6 @@ class Trainer:
         cell = int(values[name].argmax()) // max(1, values[name].numel() // max(1, len(names or ())))
         where = f"column {names[cell]!r} of {name}" if names else f"{name} {tuple(shape)}"
         return f"{where}, whose packed value is {float(values[name].max()):.3g}"
-
-    def moments(self) -> dict[str, list[Tensor]]:
-        """The optimiser's state, by name, in the order of the parameters."""
-        states = [self.optimizer.state[p] for p in self.parameters if p in self.optimizer.state]
-        return {name: [s[name] for s in states] for name in (states[0] if states else {})}
 
 
 @torch.no_grad()

@@ -210,7 +210,8 @@ class Factorised(Density):
     def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
         log_p = self.elementwise.log_prob(value)
         if summed := self.event_dims - self.mask_dims:
-            log_p = log_p.sum(tuple(range(-summed, 0)))
+            alone = log_p.shape[-summed:].numel() == 1  # then there is nothing to add up
+            log_p = log_p.flatten(-summed).squeeze(-1) if alone else log_p.sum(tuple(range(-summed, 0)))
         return masked(log_p, known)
 
     def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:

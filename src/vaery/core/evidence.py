@@ -35,7 +35,7 @@ class Evidence:
         """These rows only."""
         values = {k: _take(v, rows) for k, v in self.values.items()}
         known = {k: None if v is None else _take(v, rows) for k, v in self.known.items()}
-        some = next(iter(values.values()), torch.empty(self.rows, 0)[rows])
+        some = next(iter(values.values())) if values else torch.empty(self.rows, 0)[rows]
         return Evidence(len(some), values, known, {k: v[rows] for k, v in self.regions.items()})
 
     @property
@@ -91,6 +91,25 @@ class Evidence:
         """Each row this many times, copies side by side."""
         index = torch.arange(self.rows, device=self.device).repeat_interleave(times)
         return replace(self[index], rows=self.rows * times)
+
+
+@dataclass(frozen=True)
+class Some:
+    """Some rows of evidence, by number, without a copy of them: what is taken from here is taken from there."""
+
+    whole: Evidence
+    index: Tensor
+
+    @property
+    def rows(self) -> int:
+        return len(self.index)
+
+    @property
+    def device(self) -> torch.device:
+        return self.whole.device
+
+    def __getitem__(self, rows: Tensor | slice) -> Evidence:
+        return self.whole[self.index[rows]]
 
 
 def _take(value: Tensor, rows: Tensor | slice) -> Tensor:

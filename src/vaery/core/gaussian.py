@@ -43,9 +43,28 @@ class Gaussian(Density):
         """KL(self ‖ other) for each unit, ``[S, B, Z]`` in nats; ``None`` where no closed form is known."""
         if not isinstance(other, Gaussian):
             return None
+        if isinstance(other, Standard):
+            return 0.5 * ((2 * self.log_scale).exp() + self.loc.square() - 1) - self.log_scale
         ratio = 2 * (self.log_scale - other.log_scale)
         shift = (self.loc - other.loc) * torch.exp(-other.log_scale)
         return 0.5 * (ratio.exp() + shift.square() - 1 - ratio)
+
+
+class Standard(Gaussian):
+    """N(0, I): the same answers in fewer operations.
+
+    Args:
+        context: ``[S, B, C]``, whose leading axes, device and dtype it takes.
+        size: Z.
+    """
+
+    def __init__(self, context: Tensor, size: int) -> None:
+        zero = torch.zeros((), device=context.device, dtype=context.dtype).expand(*context.shape[:-1], size)
+        super().__init__(zero, zero)
+
+    def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
+        log_p = -0.5 * (value.square().sum(-1) + LOG_2PI * value.shape[-1])
+        return masked(log_p.expand(torch.broadcast_shapes(log_p.shape, self.loc.shape[:-1])), known)
 
 
 def from_raw(raw: Tensor, low: float = -7.0, high: float = 2.0) -> Gaussian:

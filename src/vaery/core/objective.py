@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -69,15 +70,18 @@ def log_likelihood(trace: Trace) -> Tensor:
     A field before the latent counts log p - log q in the rows where its posterior drew it.
     """
     latent = next(site.value for site in trace.latents if site.value is not None)
-    total = torch.zeros(latent.shape[:2], device=latent.device)
-    for site in trace.fields:
-        total = total + site.log_prob - site.log_q
-    return total
+    terms = [site.log_prob - site.log_q if site.posterior is not None else site.log_prob for site in trace.fields]
+    return total(terms).expand(latent.shape[:2])
 
 
 def divergence(trace: Trace) -> Tensor:
     """``[S, B]`` what all levels cost beyond their priors, in nats; in closed form where one is known."""
-    return torch.stack(torch.broadcast_tensors(*(site.kl.sum(-1) for site in trace.latents))).sum(0)
+    return total([site.kl.sum(-1) for site in trace.latents])
+
+
+def total(terms: Sequence[Tensor]) -> Tensor:
+    """The sum of tensors that broadcast; zero if there are none."""
+    return reduce(torch.add, terms) if terms else ZERO
 
 
 def label_log_prob(trace: Trace) -> Tensor:
@@ -86,7 +90,7 @@ def label_log_prob(trace: Trace) -> Tensor:
     Its posterior is drawn from only where the field is unknown; with this term it learns from known labels too
     (Kingma, Rezende, Mohamed and Welling, 2014, eq. 9).
     """
-    return torch.stack(torch.broadcast_tensors(*(site.log_q_known for site in trace.fields), ZERO)).sum(0)
+    return total([site.log_q_known for site in trace.fields if site.posterior is not None])
 
 
 def leave_one_out(signal: Tensor) -> Tensor:
@@ -103,18 +107,16 @@ def leave_one_out(signal: Tensor) -> Tensor:
     return (signal - signal.mean(axis, keepdim=True)) * (n / (n - 1)) if n > 1 else torch.zeros_like(signal)
 
 
-def score_function(trace: Trace, advantage: Tensor) -> Tensor:
-    """``[S, B]`` zeros whose gradient is that of drawing fields that cannot be reparameterised: labels, say.
+def score_function(trace: Trace, advantage: Callable[[], Tensor]) -> Tensor:
+    """``[S, B]`` zeros (one will do) whose gradient is that of drawing what cannot be reparameterised: labels, say.
 
     Added to what is maximised, it raises log q of the drawn values that did better than a baseline (Williams, 1992;
     the baseline of Mnih and Rezende, 2016, is :func:`leave_one_out`).
 
     Args:
         trace: its fields before the latent are the ones meant, in the rows where their posterior drew.
-        advantage: ``[S, B]`` how much better than its baseline each draw did, in nats; taken as a constant.
+        advantage: gives ``[S, B]``, how much better than its baseline each draw did, in nats; taken as a constant, and
+            not asked for where nothing was drawn.
     """
-    total = torch.zeros_like(advantage)
-    for site in trace.fields:
-        if site.posterior is not None:
-            total = total + advantage.detach() * (site.log_q - site.log_q.detach())
-    return total
+    drawn = [site.log_q - site.log_q.detach() for site in trace.fields if site.posterior is not None]
+    return advantage().detach() * total(drawn) if drawn else ZERO

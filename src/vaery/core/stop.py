@@ -52,6 +52,8 @@ class Stop(nn.Module):
         if self.carry is None or value is None:
             return context
         carried = self.carry(value)
+        if not context.shape[-1]:
+            return carried
         return torch.cat([context.expand(len(carried), *context.shape[1:]), carried], -1)
 
 

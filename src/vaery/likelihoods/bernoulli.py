@@ -43,7 +43,8 @@ class BernoulliDensity(Codes):
         return F.logsigmoid(torch.stack([-self.logits, self.logits], -1))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        return value * self.logits - F.softplus(self.logits)
+        logits, value = torch.broadcast_tensors(self.logits, value.to(self.logits.dtype))
+        return -F.binary_cross_entropy_with_logits(logits, value, reduction="none")
 
     def sample(self, rng: Random) -> Tensor:
         return (rng.uniform(tuple(self.shape)) < self.mean()).to(self.logits.dtype)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from vaery.core.objective import (
@@ -16,6 +15,7 @@ from vaery.core.objective import (
     log_likelihood,
     ramp,
     score_function,
+    total,
 )
 from vaery.core.trace import Site, Trace
 
@@ -49,15 +49,15 @@ class Elbo(Objective):
     def __call__(self, trace: Trace, progress: float = 1.0) -> Loss:
         beta = self.beta * ramp(progress, self.warmup)
         fit, kl = log_likelihood(trace), divergence(trace)
-        cost = torch.stack([self._cost(site) for site in trace.latents]).sum()
-        guess = self.alpha * label_log_prob(trace) + score_function(trace, leave_one_out(fit - beta * kl))
+        cost = total([self._cost(site) for site in trace.latents]) if self.free_bits else kl.mean()
+        guess = self.alpha * label_log_prob(trace) + score_function(trace, lambda: leave_one_out(fit - beta * kl))
         minimise = beta * cost - (fit + guess).mean()
         return Loss(minimise, (fit - kl).mean(0), {"log_likelihood": fit.mean(), "kl": kl.mean()})
 
     def _cost(self, site: Site) -> Tensor:
         """A level's mean divergence a row, each unit's floored by the free bits."""
         unit = site.kl.flatten(0, 1).mean(0)
-        if self.free_bits == 0 or site.value is None:
+        if site.value is None:
             return unit.sum()
         units = site.value.shape[-1] / len(unit)  # where only a whole level's divergence is known, it counts as Z units
         return unit.clamp(min=self.free_bits * units).sum()

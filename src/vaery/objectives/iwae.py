@@ -16,6 +16,7 @@ from vaery.core.objective import (
     log_likelihood,
     ramp,
     score_function,
+    total,
 )
 from vaery.core.random import log_mean_exp
 from vaery.core.trace import Trace
@@ -48,17 +49,13 @@ class Iwae(Objective):
     def __call__(self, trace: Trace, progress: float = 1.0) -> Loss:
         beta = ramp(progress, self.warmup)
         fit = log_likelihood(trace)
-        log_p = fit + beta * _sum([site.log_prob for site in trace.latents])
-        log_q = beta * _sum([site.log_q for site in trace.latents])
+        log_p = fit + beta * total([site.log_prob for site in trace.latents])
+        log_q = beta * total([site.log_q for site in trace.latents])
         log_w = log_p - log_q
         surrogate = doubly_reparameterised(trace, log_p, log_q, beta) if self.dreg else log_mean_exp(log_w)
-        guess = self.alpha * label_log_prob(trace).mean(0) + score_function(trace, _gain(log_w)).sum(0)
+        guess = self.alpha * label_log_prob(trace).mean(0) + score_function(trace, lambda: _gain(log_w)).sum(0)
         parts = {"log_likelihood": fit.mean(), "kl": divergence(trace).mean()}
         return Loss(-(surrogate + guess).mean(), trace.bound, parts)
-
-
-def _sum(terms: list[Tensor]) -> Tensor:
-    return torch.stack(torch.broadcast_tensors(*terms)).sum(0)
 
 
 def _gain(log_w: Tensor) -> Tensor:
@@ -93,16 +90,16 @@ def doubly_reparameterised(trace: Trace, log_p: Tensor, log_q: Tensor, beta: flo
     v = beta * w.square() + (1 - beta) * w
     # log p brings its own gradient through z, of weight w: what is wanted replaces it.
     slopes = _partials(((v - w) * log_p - v * log_q).sum(), z)
-    through_z = _sum([(slope * value).sum(-1) for slope, value in zip(slopes, z, strict=True)])
+    through_z = total([(slope * value).sum(-1) for slope, value in zip(slopes, z, strict=True)])
     surrogate = (w * log_p + through_z).sum(0)
     return bound.detach() + surrogate - surrogate.detach()
 
 
-def _partials(total: Tensor, z: list[Tensor]) -> list[Tensor]:
-    """The partial derivatives of ``total`` by each level's value, with all other levels' values held fixed."""
-    slopes = list(torch.autograd.grad(total, z, retain_graph=True, allow_unused=True, materialize_grads=True))
+def _partials(scalar: Tensor, z: list[Tensor]) -> list[Tensor]:
+    """The partial derivatives of ``scalar`` by each level's value, with all other levels' values held fixed."""
+    slopes = list(torch.autograd.grad(scalar, z, retain_graph=True, allow_unused=True, materialize_grads=True))
     for i in reversed(range(len(z) - 1)):
-        later = _sum([(slope * value).sum() for slope, value in zip(slopes[i + 1 :], z[i + 1 :], strict=True)])
+        later = total([(slope * value).sum() for slope, value in zip(slopes[i + 1 :], z[i + 1 :], strict=True)])
         (echo,) = torch.autograd.grad(later, z[i], retain_graph=True, allow_unused=True, materialize_grads=True)
         slopes[i] = slopes[i] - echo
     return slopes

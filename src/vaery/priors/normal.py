@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from vaery.core.gaussian import Gaussian, from_raw
+from vaery.core.gaussian import Gaussian, Standard, from_raw
 from vaery.nets.mlp import ResidualMLP
 
 
@@ -20,6 +19,7 @@ class Normal(nn.Module):
         posterior, fields, features: not used here.
         width, depth: of the residual MLP of the context.
 
+    >>> import torch
     >>> prior = Normal(2, 0)
     >>> prior(torch.zeros(1, 3, 0)).log_prob(torch.zeros(1, 3, 2))          # - log(2 π) for two units
     tensor([[-1.8379, -1.8379, -1.8379]])
@@ -48,5 +48,4 @@ class Normal(nn.Module):
         """``context [S, B, C]`` → density of ``[S, B, Z]``."""
         if self.net is not None:
             return from_raw(self.net(context))
-        zero = torch.zeros((), device=context.device, dtype=context.dtype).expand(*context.shape[:-1], self.size)
-        return Gaussian(zero, zero)
+        return Standard(context, self.size)

@@ -91,16 +91,16 @@ def _check_likelihood(likelihood: str, levels: int, low: float, high: float, nam
         )
 
 
-def _moments(data: np.ndarray, seen: np.ndarray | None, block: int = 4096) -> tuple[list[float], list[float]]:
+def _moments(data: np.ndarray, seen: np.ndarray | None, block: int = 256) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of each channel of ``[N, H, W, C]``, in double precision, some images at a time."""
     count, total, squares = (np.zeros(data.shape[-1]) for _ in range(3))
     origin = np.array([float(data[..., c][... if seen is None else seen[..., c]].flat[0]) if _any(seen, c) else 0.0
                        for c in range(data.shape[-1])])  # fmt: skip
     for at in range(0, len(data), block):
         part = data[at : at + block].astype(np.float64) - origin
-        here = np.ones(part.shape, dtype=bool) if seen is None else seen[at : at + block]
-        part = np.where(here, part, 0.0)
-        count += here.sum((0, 1, 2))
+        if seen is not None:
+            part = np.where(seen[at : at + block], part, 0.0)
+        count += part[..., 0].size if seen is None else seen[at : at + block].sum((0, 1, 2))
         total += part.sum((0, 1, 2))
         squares += (part**2).sum((0, 1, 2))
     mean = total / np.maximum(count, 1)

@@ -56,7 +56,7 @@ class ImageEncoder(nn.Module):
     Which pixels are hidden enters on its own; where none is, that part is skipped.
     """
 
-    centre: Tensor
+    offset: Tensor
 
     def __init__(self, field: ImageField, width: int, depth: int, dropout: float) -> None:
         super().__init__()
@@ -65,12 +65,12 @@ class ImageEncoder(nn.Module):
             self.net: nn.Module = FlatEncoder((field.height, field.width, field.channels), width, depth, dropout)
         else:
             self.net = ConvEncoder((field.height, field.width), field.channels, width, depth, dropout)
-        centre = torch.zeros(field.channels) if field.standardised else torch.tensor(field.mean)
-        self.register_buffer("centre", centre, persistent=False)
         self.scale = 1.0 if field.standardised else 2 / max(1, field.levels)
+        centre = torch.zeros(field.channels) if field.standardised else torch.tensor(field.mean)
+        self.register_buffer("offset", -centre * self.scale, persistent=False)
 
     def forward(self, value: Tensor, known: Tensor | None = None) -> Tensor:
-        x = (value - self.centre) * self.scale
+        x = value * self.scale + self.offset
         if known is None:
             return self.net(x)
         missing = (~known).to(x.dtype)
@@ -131,6 +131,7 @@ class PixelUnits(nn.Module):
 
     shift: Tensor
     scale: Tensor
+    inverse: Tensor
 
     def __init__(self, field: ImageField) -> None:
         super().__init__()
@@ -144,17 +145,19 @@ class PixelUnits(nn.Module):
             shift, scale = torch.tensor(field.mean), torch.tensor(field.sd)
         self.register_buffer("shift", shift, persistent=False)
         self.register_buffer("scale", scale, persistent=False)
-        self.trivial = bool((shift == 0).all() and (scale == 1).all())
+        self.register_buffer("inverse", 1 / scale, persistent=False)
+        self.shifted, self.scaled = bool((shift != 0).any()), bool((scale != 1).any())
         self.log_scale = 0.0 if field.likelihood in ON_LEVELS else float(scale.log().sum())
 
     def inside(self, value: Tensor) -> Tensor:
         """Packed → the likelihood's unit."""
-        value = value.to(self.scale.dtype)
-        return value if self.trivial else (value - self.shift) / self.scale
+        value = value - self.shift if self.shifted else value
+        return value * self.inverse if self.scaled else value.to(self.scale.dtype)
 
     def outside(self, value: Tensor) -> Tensor:
         """The likelihood's unit → packed, not rounded."""
-        return value if self.trivial else value * self.scale + self.shift
+        value = value * self.scale if self.scaled else value
+        return value + self.shift if self.shifted else value
 
     def packed(self, value: Tensor) -> Tensor:
         """The likelihood's unit → packed, in its own dtype."""
