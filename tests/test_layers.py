@@ -19,7 +19,7 @@ SRC = Path(__file__).parent.parent / "src" / "vaery"
 FAMILIES = {"likelihoods", "priors", "posteriors", "objectives", "coding"}
 ENGINE = {"adamw", "joint", "build", "train", "checkpoint", "gaps", "storage", "inference", "refine", "target"}
 FACE = {"", "model", "schema", "answer", "fit", "file", "progress"}
-EDGES = {"cli", "studio", "scale", "sklearn", "report", "demo"}
+EDGES = {"cli", "studio", "scale", "sklearn", "report", "demo", "pool", "sdv"}
 
 # What each part of the house may import of the others. A part may always import itself, and what "itself" is says
 # `part_of`: a whole folder, but one file only of a family and one folder only of the kinds.
@@ -38,7 +38,8 @@ MAY_IMPORT["cli"] = MAY_IMPORT["cli"] | EDGES  # its commands start the other ed
 MAY_IMPORT["demo"] = MAY_IMPORT["demo"] | {"report"}
 
 LIGHT = {"torch", "numpy", *sys.stdlib_module_names}  # all that is imported before it is used …
-ALSO = {"model": {"sklearn"}, "cli": {"typer"}}  # … save where the library is what the module is about
+# … save where the library is what the module is about
+ALSO = {"model": {"sklearn"}, "sklearn": {"sklearn"}, "cli": {"typer"}}
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from vaery.core.errors import QueryError
 from vaery.core.evidence import Evidence
 from vaery.core.job import Points
+from vaery.joint import Joint
 from vaery.schema import Schema, stack
-from vaery.target import raw_cells
+from vaery.target import locate, raw_cells, spec
 
 
 def in_raw(schema: Schema, result: Any, like: Any = None, keep: bool = False, exact: Any = None) -> Any:
@@ -49,6 +52,17 @@ def frame(columns: Mapping[str, Any], like: Any) -> Any:
     import pandas
 
     return pandas.DataFrame(plain, index=like.index if isinstance(like, pandas.DataFrame) else None)
+
+
+def levels(schema: Schema, joint: Joint, target: str) -> np.ndarray:
+    """The levels of a cell as raw values, in the order of their codes; see :meth:`vaery.VAE.classes`."""
+    name, cell = locate(joint, target)
+    count = spec(joint, name, cell).levels
+    if count == 0:
+        raise QueryError(f"{target!r} holds numbers and has no levels, so there is no list of classes")
+    value = torch.zeros(1, count, *joint.fields[name].event)
+    value[0, :, cell, 0] = torch.arange(count)
+    return _column(schema, {"field": name, "cell": cell, "points": Points({name: value}, torch.ones(1, count), "mode")})
 
 
 def as_they_came(schema: Schema, reasons: Sequence[list[dict[str, Any]]], rows: Evidence, like: Any) -> None:

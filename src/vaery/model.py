@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError
 
-from vaery.answer import as_they_came, frame, in_raw
+from vaery.answer import as_they_came, frame, in_raw, levels
 from vaery.build import Choices
 from vaery.core.errors import NotFitted, QueryError
 from vaery.core.field import Field
@@ -268,12 +268,29 @@ class VAE(TransformerMixin, BaseEstimator):
             options: of the job ``predict_proba``.
 
         Returns:
-            ``[rows, levels]``; without ``target`` the conformal p-value is the second column, its complement the first.
+            ``[rows, levels]``, in the order of :meth:`classes`; without ``target`` the conformal p-value is the second
+            column, its complement the first.
         """
         if target is None:
             ordinary = np.asarray(self.detect(X, reasons=0)["p_value"], dtype=float)
             return np.stack([1 - ordinary, ordinary], 1)
         return self.run("predict_proba", X, target=target, **options)
+
+    def classes(self, target: str) -> np.ndarray:
+        """The levels of a column, in the order of the columns of :meth:`predict_proba`.
+
+        Args:
+            target: a column or field of levels.
+
+        Returns:
+            ``[levels]``, in the target's own type.
+
+        Raises:
+            ChoiceError: no column is called ``target``.
+            QueryError: it holds plain numbers and has no levels.
+        """
+        self._check_fitted()
+        return levels(self.schema_, self.joint_, target)
 
     def held_out_bound(self) -> float:
         """The best held-out bound of the fit, nats a row (of packed values)."""

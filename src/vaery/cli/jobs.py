@@ -118,7 +118,7 @@ def answer(
     if spec.takes == "given":
         options["given"] = given.settle(readings, fitted.schema_.given)
     result = fitted.run(spec.name, *inputs, seed=seed, **options)
-    name = str(options.get("target", spec.name))
+    name = columns_of(result, spec, options.get("target"), fitted)
     written = [] if out is None else output.write(result, out, spec.gives, name, fitted, force)
     if as_json:
         about: dict[str, Any] = {
@@ -128,12 +128,20 @@ def answer(
         }
         effective = getattr(fitted, "effective_sample_size_", None)
         about |= {} if effective is None else {"effective_sample_size": effective}
+        about |= {} if isinstance(name, str) else {"columns": name}
         about |= {"result": result} if out is None else {"out": [str(path) for path in written]}
         print(to_json(about))
     elif out is None:
         output.show(result, spec.gives, name, fitted)
     else:
         warn(f"wrote {', '.join(map(str, written))}")
+
+
+def columns_of(result: Any, spec: JobSpec, target: str | None, fitted: Any) -> str | list[str]:
+    """What an array's columns are called: after the target and its classes where there is one number for each."""
+    if target is not None and spec.gives == "array" and getattr(result, "ndim", 1) == 2:
+        return [f"{target}_{level}" for level in fitted.classes(target)]
+    return str(target or spec.name)
 
 
 def asked(spec: JobSpec, values: Mapping[str, Any]) -> dict[str, Any]:

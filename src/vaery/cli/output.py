@@ -7,7 +7,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -88,14 +88,14 @@ def _not_ours(folder: Path) -> Path | None:
     return next((path for path in files if not re.fullmatch(r"[0-9]{5,}\.png|.*\.csv", path.name)), None)
 
 
-def write(result: Any, out: Path, gives: str, name: str, model: Any, force: bool = False) -> list[Path]:
+def write(result: Any, out: Path, gives: str, name: str | Sequence[str], model: Any, force: bool = False) -> list[Path]:
     """Write a result, whole or not at all; several sets of records go to several files.
 
     Args:
         result: as :meth:`vaery.VAE.run` returns it.
         out: the target.
         gives: as in :class:`~vaery.core.job.Job`.
-        name: what an array's columns are called.
+        name: what an array's columns are called: one name, to be numbered, or all of them.
         model: a fitted :class:`~vaery.VAE`; it knows how to write its records.
         force: files that are there may be overwritten.
 
@@ -151,7 +151,7 @@ def _sync(path: Path) -> None:
         os.fsync(handle.fileno())
 
 
-def _writer(part: Any, gives: str, name: str, model: Any) -> Callable[[Path], Any]:
+def _writer(part: Any, gives: str, name: str | Sequence[str], model: Any) -> Callable[[Path], Any]:
     if gives == "report":
         return lambda path: path.write_text(to_json(part, indent=1) + "\n", encoding="utf-8")
     if gives in ("array", "column"):
@@ -163,7 +163,7 @@ def _writer(part: Any, gives: str, name: str, model: Any) -> Callable[[Path], An
     return lambda path: model.write(part, path)
 
 
-def _write_array(array: Any, path: Path, name: str) -> None:
+def _write_array(array: Any, path: Path, name: str | Sequence[str]) -> None:
     import numpy as np
 
     array = np.asarray(array)
@@ -173,15 +173,16 @@ def _write_array(array: Any, path: Path, name: str) -> None:
         np.save(path, array.astype(str) if array.dtype.kind == "O" else array, allow_pickle=False)
 
 
-def _named(array: Any, name: str) -> Any:
-    """An array as a frame: one column of that name, or one for each entry."""
+def _named(array: Any, name: str | Sequence[str]) -> Any:
+    """An array as a frame: one column of that name, or one for each entry, numbered or as they are called."""
     import pandas as pd
 
     if array.ndim == 1:
         return pd.DataFrame({name: array})
     if array.ndim != 2:
         raise DataError(f"an array of shape {array.shape} is no table; write it as .npy")
-    return pd.DataFrame({f"{name}_{i}": array[:, i] for i in range(array.shape[1])})
+    names = [f"{name}_{i}" for i in range(array.shape[1])] if isinstance(name, str) else list(name)
+    return pd.DataFrame(array, columns=names)
 
 
 def _flat(frame: Any) -> Any:
@@ -216,7 +217,7 @@ def _is_pictures(kinds: Mapping[str, str]) -> bool:
 # ---------------------------------------------------------------------- standard output
 
 
-def show(result: Any, gives: str, name: str, model: Any) -> None:
+def show(result: Any, gives: str, name: str | Sequence[str], model: Any) -> None:
     """A result on standard output: tables as CSV, reports as JSON.
 
     Raises:
