@@ -35,6 +35,8 @@ class CellSpec:
         options: arguments of that family.
         ordered: its levels have an order (an ordinal head, where levels are all it has).
         prior: the levels' frequencies, where a head wants to start from them (many levels).
+        positions: where its levels lie among its numbers, if it has both: a network that reads the cell then sees that
+            the level 40 lies between the numbers 39 and 41.
     """
 
     levels: int = 0
@@ -42,6 +44,7 @@ class CellSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     ordered: bool = False
     prior: tuple[float, ...] | None = None
+    positions: tuple[float, ...] = ()
 
     @property
     def codes(self) -> int:

@@ -27,6 +27,7 @@ class CellInput(nn.Module):
     levels: Tensor
     is_wide: Tensor
     numeric: Tensor
+    positions: Tensor
 
     def __init__(self, cells: Sequence[CellSpec], width: int) -> None:
         super().__init__()
@@ -48,6 +49,9 @@ class CellInput(nn.Module):
         self.table = nn.Parameter(torch.randn(total, width) * (1 / max(1, len(cells))) ** 0.5) if total else None
         numeric = [i for i, cell in enumerate(cells) if cell.family is not None]
         self.register_buffer("numeric", torch.tensor(numeric, dtype=torch.long), persistent=False)
+        most = max((len(cells[i].positions) for i in numeric), default=0)
+        positions = [[*cells[i].positions, *[0.0] * (most + 1 - len(cells[i].positions))] for i in numeric]
+        self.register_buffer("positions", torch.tensor(positions).view(len(numeric), most + 1), persistent=False)
         self.linear = nn.Linear(len(numeric) + len(cells), width)
         self.width = width
 
@@ -55,7 +59,7 @@ class CellInput(nn.Module):
         lead = value.shape[:-2]
         seen = torch.ones(value.shape[:-1], device=value.device) if known is None else known.to(value.dtype)
         seen = seen.expand(value.shape[:-1])
-        out = self.linear(torch.cat([value[..., self.numeric, 1] * seen[..., self.numeric], seen], -1))
+        out = self.linear(torch.cat([self._numbers(value) * seen[..., self.numeric], seen], -1))
         if self.table is None:
             return out
         code = value[..., self.columns, 0].long().view(-1, len(self.columns))
@@ -72,3 +76,13 @@ class CellInput(nn.Module):
             index, self.table, mode="sum", per_sample_weights=weight.to(self.table.dtype).contiguous()
         )
         return out + bag.view(*lead, self.width).to(out.dtype)
+
+    def _numbers(self, value: Tensor) -> Tensor:
+        """The number in each cell that can hold one; of a level, where it lies among the numbers."""
+        number = value[..., self.numeric, 1]
+        most = self.positions.shape[1] - 1
+        if not most:
+            return number
+        code = value[..., self.numeric, 0].long().clamp(max=most)
+        at = torch.arange(len(self.numeric), device=value.device)
+        return number + self.positions[at, code]

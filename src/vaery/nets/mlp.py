@@ -7,6 +7,8 @@ import itertools
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vaery.nets.dropout import dropout
+
 
 class Residual(nn.Module):
     """``x + b(dropout(silu(a(norm(x)))))``: one block of a residual MLP.
@@ -24,7 +26,7 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         h = F.silu(self.a(self.norm(x)))
-        return x + self.b(F.dropout(h, self.dropout, self.training) if self.dropout else h)
+        return x + self.b(dropout(h, self.dropout) if self.dropout and self.training else h)
 
 
 class Trunk(nn.Sequential):

@@ -75,7 +75,14 @@ class Column:
         count = len(self.levels) if self.family is not None else max(1, len(self.levels))
         codes = count + (self.family is not None)
         shares = (*self.shares, self.rest) if self.family is not None else self.shares
-        return CellSpec(count, self.family, self.options, self.ordered, shares if codes > WIDE else None)
+        prior = shares if codes > WIDE else None
+        return CellSpec(count, self.family, self.options, self.ordered, prior, self._positions())
+
+    def _positions(self) -> tuple[float, ...]:
+        if self.family is None or not self.levels:
+            return ()
+        own = self.own(np.asarray(self.levels))
+        return tuple(self.scale.forward(own).tolist())
 
     @property
     def counted(self) -> bool:
