@@ -1,4 +1,4 @@
-"""The adult table as the tasks of ``adult.py`` use it, and the ways to code it for programs that want numbers."""
+"""The adult table, and the ways to code any table for programs that want numbers."""
 
 from __future__ import annotations
 

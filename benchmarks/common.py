@@ -82,9 +82,13 @@ class Results:
     def __init__(self, name: str, keep: bool = True) -> None:
         self.path, self.keep = RESULTS / f"{name}.jsonl", keep
         self.lines: dict[str, dict[str, Any]] = {}
-        if keep and self.path.exists():
+        self.read()
+
+    def read(self) -> None:
+        """What is on disk, another run's lines too."""
+        if self.keep and self.path.exists():
             found = [json.loads(line) for line in self.path.read_text().splitlines()]
-            self.lines = {line["key"]: line for line in found}
+            self.lines |= {line["key"]: line for line in found}
 
     def find(self, key: str, config: Mapping[str, Any]) -> dict[str, Any] | None:
         """The line of this key, if this configuration made it."""
@@ -94,6 +98,7 @@ class Results:
     def put(self, key: str, config: Mapping[str, Any], values: Mapping[str, Any], about: Mapping[str, Any]) -> dict:
         """Keep a line; it is on disk when this returns."""
         line = {"key": key, "digest": digest(config), "config": dict(config), **values, "about": dict(about)}
+        self.read()
         self.lines[key] = line = json.loads(json.dumps(line, default=_plain))
         if self.keep:
             RESULTS.mkdir(parents=True, exist_ok=True)

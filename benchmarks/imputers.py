@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import miwae
 import numpy as np
 import pandas as pd
 from census import indicators, levels, numeric, ordinal, textual
+from peer_process import HYPERIMPUTE, run_peer
 from synthesizers import draw_from_leaves
+from task import Asked
 
 Filled = tuple[pd.DataFrame, list[pd.DataFrame] | None]
+Imputer = Callable[[pd.DataFrame, int, int], Filled]
 
 
 def mean(holed: pd.DataFrame, seed: int, draws: int) -> Filled:
@@ -69,20 +76,40 @@ def boosting(holed: pd.DataFrame, seed: int, draws: int, rounds: int = 4) -> Fil
     return loop(holed, make, rounds, seed, 0)
 
 
-METHODS = {
+def hyperimpute(asked: Asked) -> Imputer:
+    """HyperImpute at its defaults, in its own environment; it takes codes and looks for itself what is a category."""
+
+    def fill(holed: pd.DataFrame, seed: int, draws: int) -> Filled:
+        of = levels(holed)
+        with tempfile.TemporaryDirectory() as folder:
+            source, target = Path(folder) / "holed.npz", Path(folder) / "filled.npy"
+            np.savez(source, holed=ordinal(holed, of))
+            run_peer(asked.threads, "fill", "hyperimpute", source, target, seed, python=HYPERIMPUTE)
+            return frame(holed, np.load(target), of), None
+
+    return fill
+
+
+def peers(asked: Asked) -> dict[str, Imputer]:
+    return {"HyperImpute": hyperimpute(asked)}
+
+
+METHODS: dict[str, Imputer] = {
     "mean and mode": mean,
     "5 neighbours": neighbours,
     "chained ridge": chained,
     "forest loop": forests,
     "boosting loop": boosting,
 }
+NUMERIC: dict[str, Imputer] = {"MIWAE": miwae.fill}
+SLOW = frozenset({"HyperImpute", "MIWAE"})
 
 
 def loop(holed: pd.DataFrame, make: Any, rounds: int, seed: int, draws: int) -> Filled:
     """Each column told from all others in turn, starting from means and modes."""
     of, text = levels(holed), set(textual(holed))
     start, _ = mean(holed, seed, 0)
-    x, gaps = ordinal(start, of), holed.isna().to_numpy()
+    x, gaps = ordinal(start, of).copy(), holed.isna().to_numpy()
     drawn = [x.copy() for _ in range(draws)]
     rng, names = np.random.default_rng(seed), list(holed)
     for round_ in range(rounds):

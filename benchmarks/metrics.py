@@ -1,4 +1,7 @@
-"""What the tasks of ``adult.py`` measure. Written here, so that it can be read; checked against sdmetrics and SciPy."""
+"""What the tasks of ``adult.py`` and ``tables.py`` measure. Written here, so that it can be read.
+
+Checked against sdmetrics and SciPy.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from census import RICH, TARGET, levels, numeric, one_hot, ordinal, textual
+from census import levels, numeric, one_hot, ordinal, textual
+from datasets import Target
 
 # ---------------------------------------------------------------------- synthetic tables
 
@@ -84,18 +88,18 @@ def two_sample(real: pd.DataFrame, synthetic: pd.DataFrame, rows: int = 5000, se
     return found
 
 
-def downstream(train: pd.DataFrame, test: pd.DataFrame, seed: int = 0) -> dict[str, float]:
-    """AUC and accuracy on real test rows of boosted trees that learned income from ``train``."""
+def downstream(train: pd.DataFrame, test: pd.DataFrame, target: Target, seed: int = 0) -> dict[str, float]:
+    """AUC and accuracy on real test rows of boosted trees that learned the target from ``train``."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    of = {c: v for c, v in levels(train).items() if c != TARGET}
-    x, y = ordinal(train.drop(columns=TARGET), of), (train[TARGET] == RICH).to_numpy()
+    of = {c: v for c, v in levels(train).items() if c != target.column}
+    x, y = ordinal(train.drop(columns=target.column), of), target.of(train)
     if y.all() or not y.any():
         return {"downstream_auc": 0.5, "downstream_accuracy": float("nan")}
-    text = [c in of for c in train if c != TARGET]
+    text = [c in of for c in train if c != target.column]
     model = HistGradientBoostingClassifier(random_state=seed, categorical_features=text)
-    guess = model.fit(x, y).predict_proba(ordinal(test.drop(columns=TARGET), of))[:, 1]
-    found = classification((test[TARGET] == RICH).to_numpy(), guess)
+    guess = model.fit(x, y).predict_proba(ordinal(test.drop(columns=target.column), of))[:, 1]
+    found = classification(target.of(test), guess)
     return {"downstream_auc": found["auc"], "downstream_accuracy": found["accuracy"]}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from census import levels, ordinal
-from common import PEERS, ROOT, pinned
+from datasets import Target
+from peer_process import run_peer
 from task import Asked
 
 Made = tuple[pd.DataFrame, dict[str, Any]]
@@ -49,6 +48,21 @@ def cart(train: pd.DataFrame, seed: int, leaf: int = 5) -> Made:
     return out, {}
 
 
+def smote(asked: Asked, target: Target) -> Callable[[pd.DataFrame, int], Made]:
+    """Points between a row and its neighbours of the same class (SMOTE-NC; Chawla et al., 2002), without the rows."""
+
+    def synthesize(train: pd.DataFrame, seed: int) -> Made:
+        side = "side of the target"  # a class that is text, also where the target is a number
+        marked = train.assign(**{side: np.where(target.of(train), "yes", "no")})
+        with tempfile.TemporaryDirectory() as folder:
+            source, made = Path(folder) / "train.parquet", Path(folder) / "made.parquet"
+            marked.to_parquet(source)
+            took = run_peer(asked.threads, "smote", source, made, seed, side, "replace")
+            return pd.read_parquet(made)[list(train)], took
+
+    return synthesize
+
+
 def draw_from_leaves(leaf: np.ndarray, value: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """For each wanted leaf, one of the values that fell into it."""
     order = np.argsort(leaf, kind="stable")
@@ -61,7 +75,7 @@ def peer(name: str, asked: Asked) -> Callable[[pd.DataFrame, int], Made]:
     """A synthesizer of SDV at its defaults, in the peers' environment."""
 
     def synthesize(train: pd.DataFrame, seed: int) -> Made:
-        epochs = ["3"] if asked.quick else []
+        epochs = ["3"] if asked.quick and name in ("TVAE", "CTGAN") else []
         with tempfile.TemporaryDirectory() as folder:
             source, target = Path(folder) / "train.parquet", Path(folder) / "made.parquet"
             train.to_parquet(source)
@@ -69,14 +83,3 @@ def peer(name: str, asked: Asked) -> Callable[[pd.DataFrame, int], Made]:
             return pd.read_parquet(target), took
 
     return synthesize
-
-
-def run_peer(threads: int, *arguments: Any) -> dict[str, Any]:
-    """A task of ``table_peers.py``; the last line it prints."""
-    if not PEERS.exists():
-        raise FileNotFoundError("there is no .peers/ yet: python benchmarks/peers.py")
-    command = [str(part) for part in (PEERS, ROOT / "benchmarks" / "table_peers.py", *arguments)]
-    done = subprocess.run(command, env=pinned(threads), capture_output=True, text=True, cwd=ROOT)
-    if done.returncode:
-        raise RuntimeError(done.stderr[-2000:])
-    return json.loads(done.stdout.splitlines()[-1])

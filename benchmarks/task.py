@@ -1,4 +1,4 @@
-"""A task of ``adult.py``: one setting for each seed, and the methods that are put into it."""
+"""A task: one setting for each seed, and the methods that are put into it. Shared by ``adult.py`` and ``tables.py``."""
 
 from __future__ import annotations
 
@@ -12,16 +12,24 @@ from common import Clock
 
 @dataclass(frozen=True)
 class Asked:
-    """What the command line said."""
+    """What the command line said.
+
+    Attributes:
+        data: the folder with ``load.py``.
+        threads: of every contestant.
+        quick: a small grid; its results are never kept.
+        steps: of our fits, in a quick run only; otherwise they are vaery's own choice.
+    """
 
     data: Path
     threads: int = 1
     quick: bool = False
+    steps: int = 60
 
     @property
     def ours(self) -> dict[str, Any]:
         """Arguments of every VAE here: its defaults, but for the threads (and the length of a quick run)."""
-        return {"threads": self.threads, "device": "cpu", **({"steps": 60} if self.quick else {})}
+        return {"threads": self.threads, "device": "cpu", **({"steps": self.steps} if self.quick else {})}
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,7 @@ class Task:
         methods: name → ``(setting, seed) → metrics``.
         once: methods that are too slow for every seed: the first only.
         ours: the methods that are vaery's.
+        data: the table it is measured on, where a task is measured on several.
     """
 
     name: str
@@ -43,6 +52,11 @@ class Task:
     methods: Mapping[str, Callable[[Any, int], dict[str, Any]]]
     once: frozenset[str] = frozenset()
     ours: frozenset[str] = field(default_factory=lambda: frozenset({"vaery"}))
+    data: str = ""
+
+    def key(self, method: str, seed: int) -> str:
+        """The name of a result: ``anomaly/cardio/KNN/0``."""
+        return "/".join(part for part in (self.name, self.data, method, str(seed)) if part)
 
 
 def fit(asked: Asked, rows: Any, seed: int, **options: Any) -> tuple[Any, dict[str, float]]:
