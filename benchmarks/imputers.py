@@ -11,7 +11,8 @@ import miwae
 import numpy as np
 import pandas as pd
 from census import indicators, levels, numeric, ordinal, textual
-from peer_process import HYPERIMPUTE, run_peer
+from peer_process import run_peer
+from peers import HYPERIMPUTE
 from synthesizers import draw_from_leaves
 from task import Asked
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from common import PEERS, ROOT, pinned
 
-HYPERIMPUTE = PEERS.parents[1] / "hyperimpute" / "bin" / "python"
 SCRIPT = ROOT / "benchmarks" / "table_peers.py"
 
 

@@ -32,7 +32,8 @@ def speed(asked: Asked, name: str) -> Task:
     setting = lambda seed: filled(adult_predict.rows(asked).train)  # noqa: E731
 
     def ours(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
-        long, short = (epochs(asked, rows, seed, n) for n in (OURS[1], OURS[0]))
+        epochs(asked, rows.head(500), seed, 1)  # so that neither pays for what a first fit imports
+        short, long = (epochs(asked, rows, seed, n) for n in OURS)
         _, took = adult_predict.fitted(asked, seed)
         before = first_step(asked, rows, seed)
         return {

@@ -5,7 +5,7 @@ another text, or a number at least one standard deviation away. Score: the share
 the three (or is the first) that a method blames. Each value is ordinary by itself, so a column that no other column
 tells about cannot be found out by anybody; boosted trees for each column show about how much can.
 
-``fdr``: 2,000 rows that were not fitted on, in sets of 400 (and what is left); in a tenth of each, half of the cells come from other rows.
+``fdr``: 2,000 rows that were not fitted on, in sets of 400; in a tenth of each, half of the cells come from other rows.
 Each set is asked for its outliers at ``fdr=0.05``. Score: the mean over sets of the share of false ones among those
 named (a set without any counts zero), and the share of the planted rows that were found. ``clean``: the same on sets
 without a planted row, where each set with any row named is a false discovery.
@@ -150,7 +150,7 @@ def discoveries(asked: Asked, name: str) -> Task:
         model, took = fitted(asked, name, seed)
         rng = np.random.default_rng(seed)
         order, size = rng.permutation(len(test)), min(SET, len(test) // 2)
-        sets = [test.iloc[at].reset_index(drop=True) for at in np.split(order, range(size, len(order), size))]
+        sets = [test.iloc[at].reset_index(drop=True) for at in order[: len(order) // size * size].reshape(-1, size)]
         false, found, clean = [], [], []
         for part in sets:
             mixed, planted = swapped(part, rows(asked, name, seed)[0], rng)

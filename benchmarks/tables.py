@@ -11,6 +11,7 @@ The peers need ``python benchmarks/peers.py`` once.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -87,9 +88,9 @@ def chosen(kind: Kind, wanted: str, quick: bool) -> list[str]:
     return list(kind.tables[:1] if quick else kind.tables)
 
 
-def seeds(options: object) -> list[int]:
+def seeds(options: argparse.Namespace) -> list[int]:
     """``"3"``: 0, 1, 2; ``"0,"`` or ``"1,2"``: these."""
-    text = getattr(options, "seeds", "") or ("1" if getattr(options, "quick", False) else "3")
+    text = options.seeds or ("1" if options.quick else "3")
     return [int(part) for part in text.split(",") if part] if "," in text else list(range(int(text)))
 
 

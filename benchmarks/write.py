@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 import bars
+import table_bars
 from bars import Bar
 from common import ROOT, Results
 
@@ -19,7 +20,8 @@ HEAD = """# Benchmarks
 
 Written by `python benchmarks/write.py` from `benchmarks/results/`; not edited by hand. How each number is made is in
 [benchmarks/README.md](benchmarks/README.md). Numbers are means over seeds or rounds ± one standard deviation; a verdict
-is *won*, *lost* or *tie* (the means are no further apart than the larger of the two deviations). The letter of a row
+is *won*, *lost* or *tie* (the means are no further apart than the larger of the two deviations), and *open* where ours
+or what the bar names was not run yet. The letter of a row
 says where, when and with what it was measured; the sources are at the end.
 """
 
@@ -63,7 +65,7 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def bar_table(found: list[Bar], sources: Sources) -> list[str]:
-    """Bars, adult's first."""
+    """Bars, in the order they came; adult's first."""
     found = sorted(found, key=lambda bar: not bar.data.startswith("adult"))
     head = ["data", "metric", "bar", "vaery", "peers", "baselines", "verdict", "from"]
     rows = [
@@ -74,20 +76,24 @@ def bar_table(found: list[Bar], sources: Sources) -> list[str]:
 
 
 def tally(found: list[Bar]) -> str:
-    """How many bars were won, tied and lost; and which were lost."""
+    """How many bars were won, tied and lost, and which were lost; and how many are open, because ours was not run."""
     count = lambda word: sum(bar.verdict.startswith(word) for bar in found)  # noqa: E731
     lost = "; ".join(f"{bar.data}, {bar.metric}" for bar in found if bar.verdict.startswith("lost"))
-    return f"{count('won')} won, {count('tie')} tied, {count('lost')} lost{' (' + lost + ')' if lost else ''}."
+    still = f", {count('open')} open" if count("open") else ""
+    return f"{count('won')} won, {count('tie')} tied, {count('lost')} lost{' (' + lost + ')' if lost else ''}{still}."
 
 
 def compose() -> str:
     quality, speed, sources = bars.quality(Results("adult")), bars.speed(Results("speed")), Sources()
+    tables = table_bars.quality(Results("tables"))
     lines = [HEAD]
+    if tables:
+        lines += ["## Tables", "", tally(tables), "", *bar_table(tables, sources)]
     if quality:
-        lines += ["## Quality", "", tally(quality), "", *bar_table(quality, sources)]
+        lines += ["## Quality on adult", "", tally(quality), "", *bar_table(quality, sources)]
     if speed:
         lines += ["## Speed and size", "", tally(speed), "", *bar_table(speed, sources)]
-    details = bars.details(Results("adult"))
+    details = bars.details(Results("adult")) + table_bars.details(Results("tables"))
     if details:
         lines += ["## Every method", "", *[line for title, head, rows in details for line in detail(title, head, rows)]]
     lines += ["## Sources", "", *(sources.lines() or ["Nothing has been measured yet."]), ""]
