@@ -65,8 +65,7 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def bar_table(found: list[Bar], sources: Sources) -> list[str]:
-    """Bars, in the order they came; adult's first."""
-    found = sorted(found, key=lambda bar: not bar.data.startswith("adult"))
+    """Bars, in the order they came."""
     head = ["data", "metric", "bar", "vaery", "peers", "baselines", "verdict", "from"]
     rows = [
         [b.data, b.metric, b.bar, b.ours, b.peers or "–", b.baselines or "–", b.verdict, sources.letter(b.about)]
