@@ -18,7 +18,7 @@ SRC = Path(__file__).parent.parent / "src" / "vaery"
 
 FAMILIES = {"likelihoods", "priors", "posteriors", "objectives", "coding"}
 ENGINE = {"adamw", "joint", "build", "train", "checkpoint", "gaps", "storage", "inference", "refine", "target"}
-FACE = {"", "model", "schema", "answer", "fit", "file", "progress"}
+FACE = {"", "model", "schema", "answer", "fit", "file", "progress", "constraints", "audit"}
 EDGES = {"cli", "studio", "scale", "sklearn", "report", "demo", "pool", "sdv"}
 
 # What each part of the house may import of the others. A part may always import itself, and what "itself" is says

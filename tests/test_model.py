@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import vaery
@@ -229,3 +230,12 @@ def test_nothing_works_before_fit(frame: pd.DataFrame) -> None:
 
 def test_a_collapsed_prior_is_refined_only_where_it_pays(model: VAE) -> None:
     assert model.choices_.prior["name"] in ("normal", "mixture")
+
+
+def test_a_whole_fit_leaves_torchs_global_stream_alone() -> None:
+    """Measuring threads and the time of a step takes steps of its own, with dropout in them."""
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    VAE(steps=5, random_state=0, dropout=0.3).fit(np.arange(60.0).reshape(30, 2) ** 1.5, budget="1s", verbose=False)
+    assert torch.equal(torch.rand(4), expected)

@@ -12,6 +12,7 @@ import torch
 
 from vaery import __version__, storage
 from vaery.build import Choices, build
+from vaery.constraints.rules import Rules
 from vaery.core.errors import ModelFileError, VaeryError
 from vaery.fit import pick_device, spec
 from vaery.schema import Schema
@@ -26,6 +27,7 @@ def save(model: VAE, path: str | os.PathLike[str]) -> None:
         "vaery": __version__,
         "settings": _plain_settings(model),
         "schema": model.schema_.to_json(),
+        "constraints": model.rules_.to_json(),
         "choices": model.choices_.to_json(),
         "plan": {k: v for k, v in model.plan_.items() if v != float("inf")},
         "history": model.history_,
@@ -48,6 +50,7 @@ def load(path: str | os.PathLike[str], device: str = "auto") -> VAE:
         known = inspect.signature(VAE).parameters
         model = VAE(**{k: v for k, v in manifest["settings"].items() if k in known})
         model.schema_, model.fields_, model.choices_ = schema, schema.fields, choices
+        model.rules_ = Rules.from_json(manifest["constraints"]) if "constraints" in manifest else Rules()
         model.joint_ = joint.to(pick_device(device)).eval()
         for name in ("history", "trouble", "plan", "calibration"):
             setattr(model, f"{name}_", manifest[name])
@@ -71,6 +74,7 @@ def info(model: VAE) -> dict[str, Any]:
     return {
         "vaery": __version__,
         "fields": fields,
+        "constraints": [str(constraint) for constraint in model.rules_.constraints],
         "latent": list(model.choices_.latent),
         "prior": dict(model.choices_.prior),
         "parameters": sum(p.numel() for p in model.joint_.parameters()),

@@ -15,6 +15,8 @@ from sklearn.exceptions import NotFittedError
 
 from vaery.answer import as_they_came, frame, in_raw, levels
 from vaery.build import Choices
+from vaery.constraints.apply import kept, refuse_given
+from vaery.constraints.rules import Rules
 from vaery.core.errors import NotFitted, QueryError
 from vaery.core.field import Field
 from vaery.core.members import member, members
@@ -45,6 +47,8 @@ class VAE(TransformerMixin, BaseEstimator):
         likelihood: a member of ``likelihoods``: for all fields, or by field or column name.
         columns: column name → sort (``"numeric"``, ``"integer"``, ``"categorical"``, ``"ordinal"``, ``"boolean"``,
             ``"datetime"``) or the list of its levels in order, where what is found by looking is not what you mean.
+        constraints: what every row has to keep, and new rows will: ``"start <= end"``, ``"total = price + tax"``,
+            ``"unique(id)"``; rows of the data that do not are an error.
         first: fields visited before the latent (a label that everything hangs on), with a posterior of their own.
         net: kind of network for images: ``"auto"``, ``"mlp"`` or ``"conv"``.
         width, depth, dropout: of the networks; ``"auto"``: by the data.
@@ -73,6 +77,7 @@ class VAE(TransformerMixin, BaseEstimator):
     """
 
     schema_: Schema
+    rules_: Rules
     fields_: tuple[Field, ...]
     joint_: Joint
     choices_: Choices
@@ -95,6 +100,7 @@ class VAE(TransformerMixin, BaseEstimator):
         objective: str | Mapping[str, Any] | Objective = "auto",
         likelihood: str | Mapping[str, str] | None = None,
         columns: Mapping[str, Any] | None = None,
+        constraints: Sequence[str] = (),
         first: Sequence[str] = (),
         net: str = "auto",
         width: int | str = "auto",
@@ -115,6 +121,7 @@ class VAE(TransformerMixin, BaseEstimator):
         self.objective = objective
         self.likelihood = likelihood
         self.columns = columns
+        self.constraints = constraints
         self.first = first
         self.net = net
         self.width = width
@@ -203,9 +210,11 @@ class VAE(TransformerMixin, BaseEstimator):
             if raw:
                 raise QueryError(f"{job}() takes no rows but conditions: write {job}(given={{'column': value}})")
             evidence, exact = self.schema_.given(given or {})
+            refuse_given(self, given or {}, int(options.get("n", wanted["n"].default if "n" in wanted else 1)))
             result = function(self.joint_, evidence.to(self.joint_.device), rng=stream(), **options)
             self.effective_sample_size_ = getattr(result, "effective_sample_size", float("nan"))
-            return in_raw(self.schema_, result, exact=exact)
+            held = evidence.to(self.joint_.device).repeat(getattr(result, "rows", 1))
+            return kept(self, spec, in_raw(self.schema_, result, exact=exact), held, stream(), given)
         if given is not None:
             raise QueryError(f"{job}() takes rows and no given=; leave cells of the rows empty instead")
         expected = {"rows": 1, "two rows": 2, "nothing": 0}[spec.takes]
@@ -223,11 +232,12 @@ class VAE(TransformerMixin, BaseEstimator):
                 rows = slice(start, start + SLICE)
                 result = function(self.joint_, evidence[0][rows], rng=stream(slice=i), **options)
                 parts.append(in_raw(self.schema_, result, self.schema_.rows(like, rows), spec.keep))
-            return stack(parts)
+            return kept(self, spec, stack(parts), evidence[0], stream())
         arguments = [evidence[0] if len(evidence) == 1 else tuple(evidence)] if evidence else []
         result = function(self.joint_, *arguments, rng=stream(), **options)
         if spec.gives != "frame":
-            return in_raw(self.schema_, result, like, spec.keep)
+            answer = in_raw(self.schema_, result, like, spec.keep)
+            return kept(self, spec, answer, getattr(result, "held", None) or evidence[0], stream()) if raw else answer
         as_they_came(self.schema_, result.get("reasons", ()), evidence[0], like)
         return frame(result, like)
 

@@ -18,6 +18,7 @@ from vaery.progress import duration
 
 SOME = 1000  # rows that tell which latent units are in use
 SET = "A setting of VAE, for instance latent=8, prior=mixture or likelihood.age=student; may be repeated."
+KEPT = "What every row keeps: 'start <= end', 'total = price + tax', 'unique(id)'; may be repeated."
 TARGET = "A column (or field) you mean to predict: refuse data without it. Any column can be predicted anyway."
 
 
@@ -31,6 +32,9 @@ def fit(
     target: Annotated[str | None, typer.Option(help=TARGET, show_default=False)] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=SET, show_default=False)
+    ] = None,
+    constraint: Annotated[
+        list[str] | None, typer.Option("--constraint", metavar="TEXT", help=KEPT, show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
     device: DEVICE = "auto",
@@ -49,6 +53,9 @@ def fit(
                 raise ValueError("--resume needs --checkpoint, the folder to go on from")
         with usage("--set"):
             settings = parse_settings(setting or ())
+        if constraint:
+            with usage("--constraint"):
+                settings |= {"constraints": parse_constraints(constraint)}
         check_outputs(out, checkpoint, force=force, resume=resume)
         with usage("--device"):
             check_device(device)
@@ -113,6 +120,23 @@ def parse_settings(texts: Iterable[str]) -> dict[str, Any]:
         else:
             raise ValueError(f"{text!r}: {name} is set to {settings[name]!r} already")
     return settings
+
+
+def parse_constraints(texts: Iterable[str]) -> list[str]:
+    """The texts, once each can be read; whether the data keeps them is seen at the fit.
+
+    Raises:
+        ValueError: one of them cannot be read.
+    """
+    from vaery.constraints.parse import parse_all
+    from vaery.core.errors import ChoiceError
+
+    listed = list(texts)
+    try:
+        parse_all(listed)
+    except ChoiceError as error:
+        raise ValueError(str(error)) from None
+    return listed
 
 
 def _value(text: str) -> Any:

@@ -51,6 +51,8 @@ def lines(about: Mapping[str, Any]) -> Iterator[str]:
         yield f"field {field['name']}: {field['kind']}, {event}, likelihood {field['likelihood']}"
         if field.get("columns"):
             yield f"  columns: {', '.join(field['columns'])}"
+    for constraint in about.get("constraints", ()):
+        yield f"keeps: {constraint}"
     levels = ", ".join(map(str, about["latent"]))
     yield f"latent: {levels}; prior {about['prior'].get('name')}"
     yield "made with: " + ", ".join(

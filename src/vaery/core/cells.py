@@ -103,8 +103,13 @@ class CellHeads(nn.Module):
         """How many raw numbers a block needs."""
         return sum(self.sizes)
 
-    def forward(self, raw: Tensor) -> CellDensity:
-        """``raw [S, B, size]`` → the density of ``[S, B, D, 2]``."""
+    def forward(self, raw: Tensor, around: tuple[Tensor, Tensor] | None = None) -> CellDensity:
+        """``raw [S, B, size]`` → the density of ``[S, B, D, 2]``.
+
+        Args:
+            raw: of the network.
+            around: ``[S, B, D]`` each, the number and the spread that raw zeros stand for, where a family allows it.
+        """
         groups = []
         raw = raw.float()
         for i, (role, family, part) in enumerate(
@@ -115,7 +120,10 @@ class CellHeads(nn.Module):
             padding = getattr(self, f"padding_{i}", None) if role == "code" else None
             if padding is not None:
                 part = part.masked_fill(padding, -1e9)
-            groups.append((role, columns, family(part)))
+            if around is not None and role == "number" and family.located:
+                groups.append((role, columns, family(part, tuple(t[..., columns] for t in around))))
+            else:
+                groups.append((role, columns, family(part)))
         return CellDensity(groups, self.levels, self.numeric, raw.shape[:-1])  # type: ignore[arg-type]
 
 

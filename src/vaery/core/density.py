@@ -122,6 +122,7 @@ class Family(nn.Module, ABC):
     """
 
     size: int
+    located = False  # whether ``forward`` takes ``around=(centre, spread)``, ``[...]`` each: where raw zeros put it
 
     @abstractmethod
     def forward(self, raw: Tensor) -> Elementwise:

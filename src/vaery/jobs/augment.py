@@ -24,9 +24,11 @@ class Augmented(Evidence):
 
     Attributes:
         original: how many of the rows, from the first, are those that came in.
+        held: what each row was drawn given.
     """
 
     original: int = 0
+    held: Evidence | None = None
 
 
 @job(takes="rows", gives="records", keep=True)
@@ -63,9 +65,12 @@ def augment(joint: Joint, evidence: Evidence, *, rng: Random, target: str, n: in
     counts = torch.bincount(codes)
     wanted = _shares(counts, n) if n else (counts.max() - counts) * (counts > 0)
     classes = torch.arange(len(counts), device=codes.device).repeat_interleave(wanted)
-    new = complete(joint, _of_class(joint, name, cell, classes), rng=rng.spawn(share_rows=False), candidates=CANDIDATES)
-    both = concatenate([_everywhere(joint, evidence), _everywhere(joint, _all(new.values, len(classes)))])
-    return Augmented(both.rows, both.values, both.known, {}, evidence.rows)
+    asked = _of_class(joint, name, cell, classes)
+    new = complete(joint, asked, rng=rng.spawn(share_rows=False), candidates=CANDIDATES)
+    whole = _everywhere(joint, evidence)
+    both = concatenate([whole, _everywhere(joint, _all(new.values, len(classes)))])
+    held = concatenate([whole, _everywhere(joint, asked)])
+    return Augmented(both.rows, both.values, both.known, {}, evidence.rows, held)
 
 
 def _shares(counts: Tensor, n: int) -> Tensor:

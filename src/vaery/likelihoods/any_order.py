@@ -18,6 +18,7 @@ from vaery.core.density import Density, masked
 from vaery.core.random import Random
 from vaery.core.region import Region
 from vaery.nets.cells import CellInput
+from vaery.nets.factors import Factors
 from vaery.nets.mlp import Trunk
 
 CHUNK = 8192  # rows that go through the trunk at once when the steps of a chain are laid side by side
@@ -54,6 +55,8 @@ class AnyOrder(nn.Module):
         self.heads = CellHeads(cells)
         self.out = nn.Linear(width, self.heads.size)
         nn.init.zeros_(self.out.bias)
+        self.factors = Factors(cells)
+        self.hint = nn.Linear(2 * self.factors.size, width, bias=False)
         rng = Random(0)
         self.register_buffer("orders", torch.stack([rng.permutation(self.cells) for _ in range(orders)]))
 
@@ -67,12 +70,31 @@ class AnyOrder(nn.Module):
 
     def predict(self, projected: Tensor | None, value: Tensor, known: Tensor | None) -> CellDensity:
         """As :meth:`conditional`, from a context that was already projected."""
-        return self.heads(self.raw(projected, value, known))
+        raw, around = self.raw(projected, value, known)
+        return self.heads(raw, around)
 
-    def raw(self, projected: Tensor | None, value: Tensor, known: Tensor | None) -> Tensor:
-        """The raw numbers of the heads, ``[S, B, size]``."""
-        h = self.see(value, known)
-        return self.out(self.trunk(h if projected is None else h + projected))
+    def raw(
+        self, projected: Tensor | None, value: Tensor, known: Tensor | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """The raw numbers of the heads, ``[S, B, size]``, and what they start from: the centre and spread of each
+        cell's number by factor analysis, ``[S, B, D]`` each."""
+        seen = torch.ones(value.shape[:-1], device=value.device) if known is None else known
+        centre, spread = self.factors(self.see.numbers(value), value[..., 0], seen)
+        h = self.see(value, known) + self.hint(torch.cat([centre, spread.log()], -1))
+        return self.out(self.trunk(h if projected is None else h + projected)), self._by_cell(centre, spread)
+
+    def _by_cell(self, centre: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
+        numbers = self.factors.numbers
+        lead = (*centre.shape[:-1], self.cells)
+        at = torch.zeros(lead, device=centre.device, dtype=centre.dtype)
+        wide = torch.ones(lead, device=centre.device, dtype=centre.dtype)
+        at[..., numbers], wide[..., numbers] = centre[..., : len(numbers)], spread[..., : len(numbers)]
+        return at, wide
+
+    def learn(self, value: Tensor, known: Tensor | None) -> None:
+        """Before training: fit the factor analysis to rows ``value [N, D, 2]``, ``known [N, D]``."""
+        seen = torch.ones(value.shape[:-1], device=value.device) if known is None else known
+        self.factors.learn(self.see.numbers(value), value[..., 0], seen)
 
     def _context(self, context: Tensor) -> Tensor | None:
         return None if self.context is None else self.context(context)
@@ -94,10 +116,12 @@ class AnyOrderDensity(Density):
         projected, rank = self.net._context(self.context), self._ranks()[:1]
         owner: Tensor = self.net.heads.owner  # type: ignore[assignment]
         raw = torch.zeros(*self.shape[:2], len(owner), device=value.device)
+        around = (torch.zeros(self.shape, device=value.device), torch.ones(self.shape, device=value.device))
         for step in range(self.net.steps):
-            part = self.net.raw(projected, value, known & (rank != step)).float()
-            raw = torch.where(rank[..., owner] == step, part, raw)
-        return self.net.heads(raw)
+            part, start = self.net.raw(projected, value, known & (rank != step))
+            raw = torch.where(rank[..., owner] == step, part.float(), raw)
+            around = tuple(torch.where(rank == step, new, old) for new, old in zip(start, around, strict=True))
+        return self.net.heads(raw, around)
 
     def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
         """The chain rule's terms along one order for each draw: exact, and the same for a row in any batch."""

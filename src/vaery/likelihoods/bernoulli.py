@@ -43,8 +43,10 @@ class BernoulliDensity(Codes):
         return F.logsigmoid(torch.stack([-self.logits, self.logits], -1))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        logits, value = torch.broadcast_tensors(self.logits, value.to(self.logits.dtype))
-        return -F.binary_cross_entropy_with_logits(logits, value, reduction="none")
+        value = value.to(self.logits.dtype)
+        if value.shape == self.logits.shape[-value.dim() :] and value.numel() == self.logits.numel():
+            return -F.binary_cross_entropy_with_logits(self.logits, value.view_as(self.logits), reduction="none")
+        return value * self.logits - F.softplus(self.logits)  # many draws of a row: its values are not spread out
 
     def sample(self, rng: Random) -> Tensor:
         return (rng.uniform(tuple(self.shape)) < self.mean()).to(self.logits.dtype)

@@ -31,6 +31,7 @@ class Mixture(Family):
     """
 
     comb: Tensor
+    located = True
 
     def __init__(self, components: int = 8, floor: float = math.exp(-5)) -> None:
         super().__init__()
@@ -41,9 +42,13 @@ class Mixture(Family):
         comb = spacing * (torch.arange(components) - (components - 1) / 2)
         self.register_buffer("comb", comb, persistent=False)
 
-    def forward(self, raw: Tensor) -> MixtureDensity:
+    def forward(self, raw: Tensor, around: tuple[Tensor, Tensor] | None = None) -> MixtureDensity:
         logits, loc, log_scale = full_precision(raw).unflatten(-1, (3, -1)).unbind(-2)
-        return MixtureDensity(logits, loc + self.comb, bounded(log_scale + self.start, self.narrowest, WIDEST))
+        loc, log_scale = loc + self.comb, log_scale + self.start
+        if around is not None:
+            centre, spread = (t[..., None] for t in around)
+            loc, log_scale = centre + spread * loc, log_scale + spread.log()
+        return MixtureDensity(logits, loc, bounded(log_scale, self.narrowest, WIDEST))
 
 
 class MixtureDensity(Elementwise):

@@ -29,13 +29,16 @@ class Normal(Family):
     """
 
     size = 2
+    located = True
 
     def __init__(self, floor: float = math.exp(-5)) -> None:
         super().__init__()
         self.narrowest = math.log(floor)
 
-    def forward(self, raw: Tensor) -> NormalDensity:
+    def forward(self, raw: Tensor, around: tuple[Tensor, Tensor] | None = None) -> NormalDensity:
         loc, log_scale = full_precision(raw).unbind(-1)
+        if around is not None:
+            loc, log_scale = around[0] + around[1] * loc, log_scale + around[1].log()
         return NormalDensity(loc, bounded(log_scale, self.narrowest, WIDEST))
 
 

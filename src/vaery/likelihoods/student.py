@@ -28,14 +28,17 @@ class Student(Family):
     """
 
     size = 3
+    located = True
 
     def __init__(self, floor: float = math.exp(-5)) -> None:
         super().__init__()
         self.narrowest = math.log(floor)
 
-    def forward(self, raw: Tensor) -> StudentDensity:
+    def forward(self, raw: Tensor, around: tuple[Tensor, Tensor] | None = None) -> StudentDensity:
         loc, log_scale, beyond = full_precision(raw).unbind(-1)
         df = 2 + bounded(beyond + START, HEAVIEST, LIGHTEST).exp()
+        if around is not None:
+            loc, log_scale = around[0] + around[1] * loc, log_scale + around[1].log()
         return StudentDensity(loc, bounded(log_scale, self.narrowest, WIDEST), df)
 
 

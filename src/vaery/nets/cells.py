@@ -59,7 +59,7 @@ class CellInput(nn.Module):
         lead = value.shape[:-2]
         seen = torch.ones(value.shape[:-1], device=value.device) if known is None else known.to(value.dtype)
         seen = seen.expand(value.shape[:-1])
-        out = self.linear(torch.cat([self._numbers(value) * seen[..., self.numeric], seen], -1))
+        out = self._linear(torch.cat([self.numbers(value) * seen[..., self.numeric], seen], -1))
         if self.table is None:
             return out
         code = value[..., self.columns, 0].long().view(-1, len(self.columns))
@@ -77,8 +77,16 @@ class CellInput(nn.Module):
         )
         return out + bag.view(*lead, self.width).to(out.dtype)
 
-    def _numbers(self, value: Tensor) -> Tensor:
-        """The number in each cell that can hold one; of a level, where it lies among the numbers."""
+    def _linear(self, x: Tensor) -> Tensor:
+        """Inputs in whole groups of four, where answers are asked for: products over other counts are rounded by the
+        row's place in the batch, and a row is to get the same answer wherever it stands."""
+        short = -x.shape[-1] % 4
+        if self.training or not short:
+            return self.linear(x)
+        return F.linear(F.pad(x, (0, short)), F.pad(self.linear.weight, (0, short)), self.linear.bias)
+
+    def numbers(self, value: Tensor) -> Tensor:
+        """``[..., n]`` the number in each cell that can hold one; of a level, where it lies among the numbers."""
         number = value[..., self.numeric, 1]
         most = self.positions.shape[1] - 1
         if not most:

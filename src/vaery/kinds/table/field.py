@@ -25,6 +25,7 @@ from vaery.kinds.table.decode import decode
 from vaery.kinds.table.encode import encode, same_type
 from vaery.kinds.table.frames import NAMELESS, ONE_COLUMN, Frame, open_frame
 from vaery.kinds.table.restore import Restored, close_frame, overlay
+from vaery.kinds.table.sheet import Sheet
 from vaery.kinds.table.summary import summarise_column
 
 # One column of a frame and the frame have the same types.
@@ -172,6 +173,17 @@ class TableField(Field):
         share = weight.detach().cpu().numpy().astype(np.float64)
         made = [summarise_column(c, packed[:, :, i], share, how) for i, c in enumerate(self.columns)]
         return self._close(made, like, keep, None)
+
+    def sheet(self, raw: Any) -> Sheet:
+        """A table of these columns (any of them missing), opened so that single cells can be read and changed."""
+        frame = open_frame(raw, self.name)
+        placed = {self.columns[i].name: at for at, i in enumerate(self._placed(frame))}
+        return Sheet(raw, frame, self.columns, placed)
+
+    def decoded(self, value: Tensor) -> dict[str, Array]:
+        """Packed rows as raw columns by name, in no container yet."""
+        packed = value.detach().cpu().float().numpy()
+        return {c.name: decode(c, packed[:, i, 0], packed[:, i, 1]) for i, c in enumerate(self.columns)}
 
     # ------------------------------------------------------------------ conditions
 
