@@ -17,6 +17,7 @@ from vaery import checkpoint as checkpoints
 from vaery import gaps
 from vaery.build import Choices, build
 from vaery.constraints.rules import Rules
+from vaery.constraints.rules import Rules
 from vaery.core.errors import ChoiceError, DataError
 from vaery.core.evidence import Evidence, Some
 from vaery.core.field import Field
@@ -53,6 +54,7 @@ def fit(
     started = time.perf_counter()
     schema, raw = Schema.describe(raw, likelihood=model.likelihood, columns=model.columns, net=model.net)
     rules = Rules.learn(model.constraints, schema, raw)
+    rules = Rules.learn(model.constraints, schema, raw)
     rows = schema.pack(raw)
     rng = Random(model.random_state if model.random_state is not None else int.from_bytes(os.urandom(4), "big"))
     train, held_out = split(rows, rng)
@@ -87,6 +89,7 @@ def fit(
     if model.refine and choices.prior["name"] == "normal":
         choices = refined(joint, choices, train, held_out, rng)
     model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, joint, choices
+    model.rules_ = rules
     model.rules_ = rules
     model.history_, model.trouble_, model.plan_ = state.history, state.trouble, asdict(plan)
     model.calibration_ = calibrate(joint, held_out, rows)
