@@ -27,6 +27,8 @@ def mean(holed: pd.DataFrame, seed: int, draws: int) -> Filled:
     drawn = [holed.copy() for _ in range(draws)]
     for c in holed:
         known, gaps = holed[c].dropna().to_numpy(), holed[c].isna().to_numpy()
+        if not gaps.any():
+            continue
         best.loc[gaps, c] = known.mean() if c in numeric(holed) else holed[c].mode()[0]
         for table in drawn:
             table.loc[gaps, c] = rng.choice(known, gaps.sum())
@@ -166,6 +168,8 @@ def cold(holed: pd.DataFrame, x: np.ndarray, places: list[Any]) -> pd.DataFrame:
     out = holed.copy()
     for c, place in places:
         gaps = holed[c].isna().to_numpy()
+        if not gaps.any():
+            continue
         if c in numeric(holed):
             out.loc[gaps, c] = x[gaps, place.start] * holed[c].std() + holed[c].mean()
         else:
