@@ -136,3 +136,13 @@ def test_draws_of_untrained_heads_follow_the_linear_model() -> None:
     net.learn(value, None)
     drawn = net(torch.zeros(1, 4000, 0)).sample(Random(0))[0, ..., 1]
     torch.testing.assert_close(torch.corrcoef(drawn.T), covariance, atol=0.1, rtol=0)
+
+
+@pytest.mark.parametrize("cells", [[CellSpec(levels=1)], [CellSpec(levels=400)], [CellSpec(levels=2)], NUMBERS[:1]])
+def test_blocks_without_anything_to_say(cells: list[CellSpec]) -> None:
+    """Constants, very many codes, a single column, no rows at all."""
+    net = AnyOrder(cells, context=0)
+    value = torch.zeros(30, len(cells), 2)
+    net.learn(value, None)
+    assert bool(net(torch.zeros(2, 30, 0)).log_prob(value).isfinite().all())
+    assert net(torch.zeros(2, 0, 0)).log_prob(value[:0]).shape == (2, 0, len(cells))

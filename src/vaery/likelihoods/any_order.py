@@ -56,7 +56,7 @@ class AnyOrder(nn.Module):
         self.out = nn.Linear(width, self.heads.size)
         nn.init.zeros_(self.out.bias)
         self.factors = Factors(cells)
-        self.hint = nn.Linear(2 * self.factors.size, width, bias=False)
+        self.hint = nn.Linear(2 * self.factors.size, width, bias=False) if self.factors.size else None
         rng = Random(0)
         self.register_buffer("orders", torch.stack([rng.permutation(self.cells) for _ in range(orders)]))
 
@@ -80,7 +80,9 @@ class AnyOrder(nn.Module):
         cell's number by factor analysis, ``[S, B, D]`` each."""
         seen = torch.ones(value.shape[:-1], device=value.device) if known is None else known
         centre, spread = self.factors(self.see.numbers(value), value[..., 0], seen)
-        h = self.see(value, known) + self.hint(torch.cat([centre, spread.log()], -1))
+        h = self.see(value, known)
+        if self.hint is not None:
+            h = h + self.hint(torch.cat([centre, spread.log()], -1))
         return self.out(self.trunk(h if projected is None else h + projected)), self._by_cell(centre, spread)
 
     def _by_cell(self, centre: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:

@@ -72,12 +72,13 @@ class Factors(nn.Module):
             variance = covariance.flatten(1) @ self._squares.flatten(1).T + self.noise
         lead = number.shape[:-1]
         sd = variance.clamp(SHARPEST**2, BROADEST**2).sqrt()
-        return mean.clamp(-REACH - 1, REACH + 1).view(*lead, -1), sd.view(*lead, -1)
+        return mean.clamp(-REACH - 1, REACH + 1).view(*lead, self.size), sd.view(*lead, self.size)
 
     def _entries(self, number: Tensor, code: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         one_hot = (code[..., self.coded] == self.code).to(number.dtype)
-        x = torch.cat([number.clamp(-REACH, REACH), one_hot], -1).reshape(-1, self.size)
-        return x, known[..., self.owner].to(number.dtype).reshape(-1, self.size)
+        rows = number.shape[:-1].numel()
+        x = torch.cat([number.clamp(-REACH, REACH), one_hot], -1).reshape(rows, self.size)
+        return x, known[..., self.owner].to(number.dtype).reshape(rows, self.size)
 
     @property
     def _squares(self) -> Tensor:
@@ -87,7 +88,7 @@ class Factors(nn.Module):
         """Mean ``[N, k]`` and covariance ``[N, k, k]`` of the factors given what is seen."""
         weight = seen / self.noise
         eye = torch.eye(self.rank, device=x.device, dtype=x.dtype)
-        precision = eye + (weight @ self._squares.flatten(1)).view(-1, self.rank, self.rank)
+        precision = eye + (weight @ self._squares.flatten(1)).view(len(x), self.rank, self.rank)
         covariance = torch.cholesky_inverse(torch.linalg.cholesky(precision))
         pull = ((x - self.mean) * weight) @ self.loading
         return (covariance @ pull[..., None]).squeeze(-1), covariance
@@ -123,7 +124,7 @@ class Factors(nn.Module):
         k = self.rank + 1
         outer = g[:, :, None] * g[:, None, :]
         outer[:, :-1, :-1] += covariance
-        moments = (seen.T @ outer.flatten(1)).view(-1, k, k)
+        moments = (seen.T @ outer.flatten(1)).view(self.size, k, k)
         # A ridge of one row: with few rows, loadings are pulled towards zero and not into the noise.
         ridge = torch.eye(k, device=x.device, dtype=x.dtype)
         ridge[-1, -1] = 1e-6
@@ -131,7 +132,9 @@ class Factors(nn.Module):
         found = torch.linalg.solve(moments + ridge, pull[..., None]).squeeze(-1)
         loading, mean = found[:, :-1], found[:, -1]
         left = ((x - g @ found.T) * seen).square().sum(0)
-        spread = (moments[:, :-1, :-1] - (seen.T @ (f[:, :, None] * f[:, None, :]).flatten(1)).view(-1, k - 1, k - 1))
+        spread = moments[:, :-1, :-1] - (seen.T @ (f[:, :, None] * f[:, None, :]).flatten(1)).view(
+            self.size, k - 1, k - 1
+        )
         left = left + (loading[:, None, :] @ spread @ loading[:, :, None]).flatten()
         there = count > 1
         floor = torch.maximum(1e-4 * variance, torch.full_like(variance, SHARPEST**2))
@@ -139,4 +142,3 @@ class Factors(nn.Module):
         self.loading.copy_(torch.where(there[:, None], loading, torch.zeros_like(loading)))
         self.mean.copy_(torch.where(there, mean, self.mean))
         self.noise.copy_(torch.where(there, noise, torch.ones_like(noise)))
-
