@@ -37,4 +37,4 @@ def predict_proba(joint: Joint, evidence: Evidence, *, rng: Random, target: str,
         raise QueryError(f"{target!r} holds numbers and has no levels: write predict(x, target={target!r}) instead")
     table = code_probabilities(joint, evidence.to(joint.device), name, cell, rng=rng, draws=draws)
     levels = table[:, : spec(joint, name, cell).levels]
-    return levels / levels.sum(1, keepdim=True)
+    return (levels / levels.sum(1, keepdim=True, dtype=torch.float64)).to(levels.dtype)
