@@ -38,20 +38,12 @@ class Ours:
         epochs: what the schedule is planned for.
         rate: the learning rate at its highest.
         warmup: share of training over which the divergence's weight rises.
-        depth, width: hidden layers on either side, and their size.
     """
 
     def __init__(
-        self,
-        images: np.ndarray,
-        precision: str = "float32",
-        epochs: int = 20,
-        rate: float = 1e-3,
-        warmup: float = 0.0,
-        depth: int = 1,
-        width: int = 400,
+        self, images: np.ndarray, precision: str = "float32", epochs: int = 20, rate: float = 1e-3, warmup: float = 0.0
     ) -> None:
-        self.estimator = model(precision, learning_rate=rate, objective=Elbo(warmup=warmup), depth=depth, width=width)
+        self.estimator = model(precision, learning_rate=rate, objective=Elbo(warmup=warmup))
         self.schema, raw = Schema.describe(images, likelihood="bernoulli", net="mlp")
         self.rows = self.schema.pack(raw)
         choices = settle(self.estimator, self.schema.fields, self.rows.rows)

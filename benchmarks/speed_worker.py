@@ -25,7 +25,7 @@ class Contestant:
     Only ours has a schedule: the epochs it is planned for, its highest rate, its warm-up.
     """
 
-    def __init__(self, name: str, rows: int, folder: Path, **schedule: Any) -> None:
+    def __init__(self, name: str, rows: int, folder: Path, **schedule: float) -> None:
         found = data(folder).mnist()
         train, test = found["x_train"][:rows], found["x_test"][: max(1000, rows // 6)]
         library, _, precision = name.partition("-")
@@ -85,8 +85,6 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--rate", type=float, default=1e-3, help="of ours, at its highest")
     parser.add_argument("--warmup", type=float, default=0.0, help="of ours")
-    parser.add_argument("--depth", type=int, default=1, help="hidden layers of ours, on either side")
-    parser.add_argument("--width", type=int, default=400, help="of these")
     parser.add_argument("--data", type=Path, required=True)
     asked = parser.parse_args()
     answers = os.fdopen(os.dup(1), "w")
@@ -95,7 +93,7 @@ def main() -> None:
     def say(answer: dict[str, Any]) -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
-    schedule = {name: getattr(asked, name) for name in ("epochs", "rate", "warmup", "depth", "width")}
+    schedule = {"epochs": asked.epochs, "rate": asked.rate, "warmup": asked.warmup}
     contestant = Contestant(asked.name, asked.rows, asked.data, **schedule)
     say({"ready": asked.name})
     serve(contestant, say)
