@@ -59,7 +59,7 @@ def quality(results: Results) -> list[Bar]:
         cells, about = collect(results, rule.task)
         tables, means = averaged(cells, rule.metric, rule.only)
         if means:
-            found.append(bar(rule, tables, means, best_on(cells, rule, tables), about))
+            found.append(bar(rule, tables, means, best_on(cells, rule, tables) + beside(cells, rule), about))
     return [*found, *growing(results)]
 
 
@@ -96,6 +96,12 @@ def best_on(cells: Cells, rule: Rule, tables: list[str]) -> str:
         of = {m: rule.loss(v[rule.metric]["mean"]) for m, v in cells[table].items() if rule.metric in v}
         count += OURS in of and of[OURS] <= min(loss for m, loss in of.items() if m not in NO_RIVALS)
     return f", best on {count}"
+
+
+def beside(cells: Cells, rule: Rule) -> str:
+    """The other metric of ours that belongs to it: no false alarms are easily had by naming nothing."""
+    means = averaged(cells, rule.beside, rule.only)[1] if rule.beside else {}
+    return f", {rule.beside} {number(means[OURS])}" if OURS in means else ""
 
 
 def is_peer(method: str) -> bool:
