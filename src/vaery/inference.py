@@ -112,11 +112,39 @@ def _complete(joint: Joint, evidence: Evidence, rng: Random, candidates: int, sw
             fresh = site.value.expand(candidates, *site.value.shape[1:])[(pick - 1).clamp(min=0), row]
             stay = (pick == 0).view(-1, *([1] * (fresh.dim() - 1)))
             kept[site.name] = torch.where(stay, kept.get(site.name, fresh), fresh)
+    return Draws(_finish(joint, evidence, kept, rng), effective)
+
+
+@torch.no_grad()
+def completions(
+    joint: Joint, evidence: Evidence, *, rng: Random, draws: int, candidates: int = 16
+) -> list[dict[str, Tensor]]:
+    """As :func:`complete`, several draws a row from one pool of candidates, twice as many as draws at least.
+
+    Weighing candidates is what takes long, and a candidate may serve more than one draw as it may serve a row twice.
+    """
+    candidates, tables = max(candidates, 2 * draws), []
+    for part in batches(evidence, max(1, BATCH // candidates)):
+        trace = propose(joint, part, rng=rng, candidates=candidates)
+        row, made = torch.arange(part.rows, device=joint.device), []
+        for _ in range(draws):
+            pick = rng.categorical(trace.log_weight.T)
+            kept = {
+                site.name: site.value.expand(candidates, *site.value.shape[1:])[pick, row]
+                for site in trace.sites.values()
+                if site.value is not None and (site.latent or site.name in firsts(joint))
+            }
+            made.append(_finish(joint, part, kept, rng))
+        tables.append(made)
+    return [{name: torch.cat([made[i][name] for made in tables]) for name in joint.fields} for i in range(draws)]
+
+
+def _finish(joint: Joint, evidence: Evidence, kept: dict[str, Tensor], rng: Random) -> dict[str, Tensor]:
+    """The walk on from the values that were kept: everything that did not weigh on the choice is drawn."""
     settled = _settled(joint, evidence, kept)
     chosen = {name: value[None] for name, value in kept.items() if name not in settled.values or name in firsts(joint)}
     trace = joint.trace(evidence.rows, from_values(chosen, from_prior_given(settled, rng)))
-    values = {name: trace[name].value.reshape(evidence.rows, *field.event) for name, field in joint.fields.items()}  # type: ignore
-    return Draws(values, effective)
+    return {name: trace[name].value.reshape(evidence.rows, *field.event) for name, field in joint.fields.items()}  # type: ignore
 
 
 def _settled(joint: Joint, evidence: Evidence, kept: dict[str, Tensor]) -> Evidence:

@@ -10,7 +10,7 @@ from vaery.core.errors import QueryError
 from vaery.core.evidence import Evidence
 from vaery.core.job import Points, job
 from vaery.core.random import Random
-from vaery.inference import complete, conditionals
+from vaery.inference import completions, conditionals
 from vaery.joint import Joint
 
 LATENTS = 16  # weighted draws of the latent that a filled gap is the mean over
@@ -55,5 +55,5 @@ def impute(
 
 
 def _tables(joint: Joint, evidence: Evidence, rng: Random, draws: int) -> list[Evidence]:
-    values = [complete(joint, evidence, rng=rng, candidates=CANDIDATES).values for _ in range(draws)]
+    values = completions(joint, evidence, rng=rng, draws=draws, candidates=CANDIDATES)
     return [Evidence(evidence.rows, table, dict.fromkeys(table)) for table in values]
