@@ -79,12 +79,13 @@ def desk(tmp_path, monkeypatch, quick):
     """A folder to work in, with the table of people that the pages speak of."""
     monkeypatch.chdir(tmp_path)
     people(240).to_csv("adult.csv", index=False)
+    people(120, seed=1).to_csv("held_out.csv", index=False)
     return tmp_path
 
 
-def people(rows: int) -> pd.DataFrame:
+def people(rows: int, seed: int = 0) -> pd.DataFrame:
     """Invented people, some of their cells empty."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     table = pd.DataFrame(
         {
             "age": rng.integers(17, 80, rows),

@@ -26,6 +26,9 @@ from vaery.joint import Joint
 from vaery.progress import tracked
 from vaery.schema import Schema, read, stack
 
+if TYPE_CHECKING:
+    from vaery.audit import Audit
+
 __all__ = ["VAE", "describe", "load", "read"]
 
 SLICE = 2048  # rows that a job about single rows is asked at a time
@@ -301,6 +304,25 @@ class VAE(TransformerMixin, BaseEstimator):
         """
         self._check_fitted()
         return levels(self.schema_, self.joint_, target)
+
+    def audit(self, train: Any, test: Any, synthetic: Any = None, **options: Any) -> Audit:
+        """Whether this model, and rows made by it, give away the rows it was fitted on: pass or fail, with reasons.
+
+        Args:
+            train: the rows it was fitted on.
+            test: rows of the same source that it never saw.
+            synthetic: the rows to let go; none: as many as ``train`` are generated.
+            options: ``canaries``, limits and sizes; see :func:`vaery.audit.audit`.
+        """
+        from vaery.audit import audit
+
+        self._check_fitted()
+        return audit(self, train, test, synthetic, **options)
+
+    def held_out_bound(self) -> float:
+        """The best held-out bound of the fit, nats a row (of packed values)."""
+        self._check_fitted()
+        return max((row["bound"] for row in self.history_), default=float("nan"))
 
     def held_out_bound(self) -> float:
         """The best held-out bound of the fit, nats a row (of packed values)."""

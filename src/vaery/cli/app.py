@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from vaery import __version__
 from vaery.cli import jobs
+from vaery.cli.audit import audit
 from vaery.cli.demo import demo
 from vaery.cli.fit import fit
 from vaery.cli.guard import guarded
@@ -74,6 +75,7 @@ def single(name: str, function: Callable[..., None], text: str) -> Any:
 def _add_all() -> None:
     app.command()(fit)
     app.command()(info)
+    app.command()(audit)
     for name in members("jobs"):
         if name in foreign():
             app.command(name, help="A job of another package.")(lambda: None)

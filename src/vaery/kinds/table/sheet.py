@@ -47,6 +47,15 @@ class Sheet:
         """Decoded cells, in no container yet."""
         return values_of(cells)
 
+    def picked(self, name: str, rows: NDArray[np.int64]) -> Array:
+        """Some cells of a column."""
+        array = self.arrays[self.placed[name]]
+        if isinstance(array, np.ndarray):
+            return array[rows]
+        import pyarrow as pa
+
+        return array.take(pa.array(rows))
+
     def put(self, name: str, rows: NDArray[np.int64], x: NDArray[Any]) -> None:
         """Write values, as :meth:`values` gives them, to some rows of a column."""
         at = self.placed[name]
@@ -155,6 +164,8 @@ def spliced(array: Array, rows: NDArray[np.int64], cells: Array) -> Array:
         out[rows] = cells if isinstance(cells, np.ndarray) else np.array([*cells.to_pylist(), None], dtype=object)[:-1]
         return out
     plain = [a.dictionary_decode() if str(a.type).startswith("dictionary") else a for a in (array, cells)]
+    if str(plain[0].type) == "null":
+        plain[0] = plain[0].cast(plain[1].type)
     if plain[0].type != plain[1].type:
         plain[1] = plain[1].cast(plain[0].type, safe=False)
     index = np.arange(len(array))
