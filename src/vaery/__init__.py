@@ -10,8 +10,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from vaery.xray import xray  # light; imported here, as the folder would take the place of the function otherwise
+
 __version__ = "0.1.0.dev0"
-__all__ = ["VAE", "VaeryError", "__version__", "between", "describe", "errors", "load", "one_of", "read"]
+__all__ = ["VAE", "VaeryError", "__version__", "between", "describe", "errors", "load", "one_of", "read", "xray"]
 
 if TYPE_CHECKING:
     from vaery.core import errors
@@ -27,6 +29,7 @@ _HOME = {
     "load": "vaery.model",
     "one_of": "vaery.core.query",
     "read": "vaery.model",
+    "xray": "vaery.xray",
 }
 
 

@@ -16,6 +16,7 @@ from vaery.cli.fit import fit
 from vaery.cli.guard import guarded
 from vaery.cli.info import info
 from vaery.cli.spec import foreign_spec, own_spec
+from vaery.cli.xray import xray
 from vaery.core.members import ROOT, members
 
 STYLE: dict[str, Any] = {"rich_markup_mode": None, "pretty_exceptions_enable": False}
@@ -75,6 +76,7 @@ def single(name: str, function: Callable[..., None], text: str) -> Any:
 def _add_all() -> None:
     app.command()(fit)
     app.command()(info)
+    app.command()(xray)
     app.command()(audit)
     for name in members("jobs"):
         if name in foreign():

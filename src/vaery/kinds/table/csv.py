@@ -46,8 +46,40 @@ def read_csv(path: Path) -> pd.DataFrame:
     return to_pandas(pa.table(columns, names=[str(name).strip() for name in table.column_names]))
 
 
+def read_text(path: Path) -> dict[str, Any]:
+    """Every column of a file that :func:`read_csv` reads, as the text that stands there: spaces, words for nothing and
+    leading zeros included."""
+    import pyarrow as pa
+    import pyarrow.csv as csv
+
+    with pa.input_stream(os.fspath(path), compression="detect") as file:
+        start = file.read(SNIFFED)
+    for encoding in ("utf8", "latin-1"):
+        try:
+            read, parse, _ = _options(path, start, encoding)
+            with pa.input_stream(os.fspath(path), compression="detect") as file:
+                names = csv.open_csv(file, read, parse).schema.names
+            convert = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
+            with pa.input_stream(os.fspath(path), compression="detect") as file:
+                table = csv.read_csv(file, read, parse, convert)
+        except (UnicodeDecodeError, pa.ArrowInvalid):
+            if encoding == "latin-1":
+                raise
+            continue
+        return {str(name).strip(): column for name, column in zip(names, table.columns, strict=True)}
+    return {}
+
+
 def _parse(path: Path, start: bytes, encoding: str) -> Any:
     import pyarrow as pa
+    import pyarrow.csv as csv
+
+    with pa.input_stream(os.fspath(path), compression="detect") as file:
+        return csv.read_csv(file, *_options(path, start, encoding))
+
+
+def _options(path: Path, start: bytes, encoding: str) -> tuple[Any, Any, Any]:
+    """How the file is to be read, parsed and converted, found by looking at its start."""
     import pyarrow.csv as csv
 
     text = start.decode("utf-8-sig" if encoding == "utf8" else encoding, errors="ignore")
@@ -55,19 +87,17 @@ def _parse(path: Path, start: bytes, encoding: str) -> Any:
     separator = "\t" if ".tsv" in path.name.lower() else max(",;\t|", key=first.count)
     names = first.split(separator)
     comma = separator == ";" and re.search(r"\d,\d", text) is not None and re.search(r"\d\.\d", text) is None
-    with pa.input_stream(os.fspath(path), compression="detect") as file:
-        return csv.read_csv(
-            file,
-            read_options=csv.ReadOptions(
-                encoding=encoding, column_names=[f"x{i}" for i in range(len(names))] if _all_numbers(names) else None
-            ),
-            parse_options=csv.ParseOptions(delimiter=separator, newlines_in_values=True),
-            convert_options=csv.ConvertOptions(
-                null_values=[pad + word + end for word in NOTHING for pad in ("", " ") for end in ("", " ")],
-                strings_can_be_null=True,
-                decimal_point="," if comma else ".",
-            ),
-        )
+    return (
+        csv.ReadOptions(
+            encoding=encoding, column_names=[f"x{i}" for i in range(len(names))] if _all_numbers(names) else None
+        ),
+        csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+        csv.ConvertOptions(
+            null_values=[pad + word + end for word in NOTHING for pad in ("", " ") for end in ("", " ")],
+            strings_can_be_null=True,
+            decimal_point="," if comma else ".",
+        ),
+    )
 
 
 def _all_numbers(names: list[str]) -> bool:
