@@ -319,6 +319,18 @@ def test_filled_rows_keep_all_and_their_known_cells(model, options):
         assert set(out) == {"value", "low", "high"}
 
 
+def test_rows_that_come_in_slices_are_one_table():
+    """More rows than a job is asked at a time: numbers go on across slices."""
+    low = np.arange(2100) % 40
+    data = pd.DataFrame({"id": np.arange(2100), "low": low, "high": low + np.arange(2100) % 7})
+    model = _quick(data, ["low <= high", "unique(id)"])
+    gaps = data.mask(np.random.default_rng(0).random(data.shape) < 0.3)
+    out = model.impute(gaps)
+    assert (out.low <= out.high).all()
+    assert out["id"].is_unique
+    assert (out["id"][gaps["id"].notna()] == gaps["id"].dropna()).all()
+
+
 def test_a_cell_that_follows_is_filled_exactly(model):
     rows = table(50, seed=4)
     for name in ("total", "price", "tax"):

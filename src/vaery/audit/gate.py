@@ -83,7 +83,9 @@ def audit(
     rng, raw = Random(seed), {"training": read(train), "held_out": read(test)}
     for name, part in raw.items():
         if (size := columns_of(model.schema_, part, name)[0]) < FEWEST:
-            raise DataError(f"{size} {name.replace('_', '-')} rows came; an audit needs {FEWEST} at least to say anything")
+            raise DataError(
+                f"{size} {name.replace('_', '-')} rows came; an audit needs {FEWEST} at least to say anything"
+            )
     if synthetic is None:
         synthetic = model.generate(min(most, columns_of(model.schema_, raw["training"], "training")[0]), seed=seed)
     sets = Sets.of(model.schema_, {**raw, "synthetic": read(synthetic)}, most, rng)
