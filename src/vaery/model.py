@@ -28,6 +28,7 @@ from vaery.schema import Schema, read, stack
 
 if TYPE_CHECKING:
     from vaery.audit import Audit
+    from vaery.evaluation.evaluation import Evaluation
 
 __all__ = ["VAE", "describe", "load", "read"]
 
@@ -324,10 +325,45 @@ class VAE(TransformerMixin, BaseEstimator):
         self._check_fitted()
         return max((row["bound"] for row in self.history_), default=float("nan"))
 
-    def held_out_bound(self) -> float:
-        """The best held-out bound of the fit, nats a row (of packed values)."""
+    def evaluate(
+        self,
+        X: Any,
+        *,
+        train: Any = None,
+        target: str | None = None,
+        rows: int = 1000,
+        jobs: Sequence[str] | None = None,
+        seed: int = 0,
+        verbose: bool | None = None,
+    ) -> Evaluation:
+        """The report card: each job tried on held-out rows, beside the obvious simple method, with a verdict.
+
+        Cells are hidden and filled, errors planted and looked for, new rows made and judged, columns predicted, rows
+        scored. A job's verdict is ``"better"``, ``"same"`` or ``"do not use it for this"``; only what a paired
+        bootstrap tells from chance is called a difference.
+
+        Args:
+            X: rows that the model was not fitted to, 20 at least.
+            train: rows that simple methods may learn from, best those of the fit; ``None``: each half of ``X`` learns
+                from the other.
+            target: the column that matters: it is predicted, and learned from made rows; ``None``: every column.
+            rows: how many of ``X``, at random, each job is tried on; more are slower and surer.
+            jobs: only these, of ``"generate"``, ``"impute"``, ``"predict"``, ``"detect"``, ``"score"``.
+            seed: the same seed gives the same card, but for the times.
+            verbose: tell what is being tried; ``None``: if it takes longer than two seconds.
+
+        Returns:
+            An :class:`~vaery.evaluation.evaluation.Evaluation`: prints as a table; ``.to_html(path)``,
+            ``.to_json(path)``, ``.to_dict()``.
+
+        Raises:
+            DataError: fewer than 20 rows came.
+            QueryError: the model holds a field that is neither a table nor pictures.
+        """
+        from vaery.evaluation import evaluate
+
         self._check_fitted()
-        return max((row["bound"] for row in self.history_), default=float("nan"))
+        return evaluate(self, X, train=train, target=target, rows=rows, jobs=jobs, seed=seed, verbose=verbose)
 
     # ------------------------------------------------------------------ files
 

@@ -15,6 +15,7 @@ from vaery.cli.demo import demo
 from vaery.cli.fit import fit
 from vaery.cli.guard import guarded
 from vaery.cli.info import info
+from vaery.cli.report import report
 from vaery.cli.spec import foreign_spec, own_spec
 from vaery.cli.xray import xray
 from vaery.core.members import ROOT, members
@@ -77,6 +78,7 @@ def _add_all() -> None:
     app.command()(fit)
     app.command()(info)
     app.command()(xray)
+    app.command()(report)
     app.command()(audit)
     for name in members("jobs"):
         if name in foreign():
