@@ -35,7 +35,7 @@ def test_smooth_numbers_have_no_heaps() -> None:
 
 
 def test_a_repeated_reading_among_real_numbers_is_a_level() -> None:
-    x = np.r_[RNG.normal(size=5000), np.full(100, 0.123456)]
+    x = np.r_[RNG.normal(size=5000), np.full(300, 0.123456)]
     (column,) = describe(pd.DataFrame({"x": x})).columns
     assert column.levels == (0.123456,)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -93,6 +94,24 @@ class Column:
     def half(self) -> float:
         """Half the distance between neighbouring values in own units; zero where they lie dense."""
         return 0.0 if self.decimals is None else 0.5 * 10.0**-self.decimals
+
+    @property
+    def log_step(self) -> float:
+        """Logarithm of the width, in own units, that a number's density is multiplied by when it is scored.
+
+        On a lattice, the distance of neighbouring values. Where values lie dense but some are levels, the width of the
+        middle half over that of a normal's: a usual number then weighs about as much as a usual level, whatever the
+        column is measured in. Else one: a plain density.
+        """
+        if self.decimals is not None:
+            return -self.decimals * math.log(10)
+        if not self.levels or len(self.scale.raw) < 2:
+            return 0.0
+        low, high = len(self.scale.raw) // 4, -1 - len(self.scale.raw) // 4
+        if self.scale.scaled[high] <= self.scale.scaled[low]:
+            low, high = 0, -1
+        raw, scaled = self.scale.raw[high] - self.scale.raw[low], self.scale.scaled[high] - self.scale.scaled[low]
+        return math.log(raw / scaled)
 
     @property
     def whole(self) -> bool:

@@ -165,7 +165,8 @@ def _counted(base: Column, array: Array, known: NDArray[np.bool_], asked: str | 
     base = _own_units(base, x, single=base.dtype in SINGLE_PRECISION)
     x = native(base, array, known)[known]
     values, counts = np.unique(x, return_counts=True)
-    is_level = _is_level(values, counts, plain=asked in ("numeric", "integer", "datetime"), family=family)
+    plain, lattice = asked in ("numeric", "integer", "datetime"), base.decimals is not None
+    is_level = _is_level(values, counts, plain=plain, family=family, lattice=lattice)
     levels = values[is_level].tolist()
     base = replace(base, levels=tuple(levels), shares=_shares(counts[is_level].tolist(), float(counts.sum())))
     numbers = x[~np.isin(x, values[is_level])] if is_level.any() else x
@@ -216,8 +217,11 @@ def _steps(kind: str) -> list[int]:
     return longer + [second // per for per in (1, 10**3, 10**6, 10**9) if second >= per]
 
 
-def _is_level(values: NDArray[Any], counts: NDArray[np.int64], plain: bool, family: str | None) -> NDArray[np.bool_]:
-    """Which values are levels: all where there are few, else those that hold much of the column."""
+def _is_level(
+    values: NDArray[Any], counts: NDArray[np.int64], plain: bool, family: str | None, lattice: bool
+) -> NDArray[np.bool_]:
+    """Which values are levels: all where there are few, else those that hold much of the column, or (on a lattice,
+    where the others have probabilities too) far more of it than their neighbours."""
     rows = int(counts.sum())
     if family not in (None, "mixture"):
         return np.zeros(len(values), dtype=bool)
@@ -225,7 +229,8 @@ def _is_level(values: NDArray[Any], counts: NDArray[np.int64], plain: bool, fami
     if len(values) == 1 or (few and not plain and family is None):
         return np.ones(len(values), dtype=bool)
     spike = (counts > SPIKE * rows) & (counts >= EVIDENCE / 4) & (rows >= EVIDENCE)
-    spike |= (counts >= max(EVIDENCE, HEAP * rows)) & (counts >= CONTRAST * _beside(counts))
+    if lattice:
+        spike |= (counts >= max(EVIDENCE, HEAP * rows)) & (counts >= CONTRAST * _beside(counts))
     if plain:
         return spike & ~spike.all()
     return np.ones(len(values), dtype=bool) if (~spike).sum() <= 1 else spike

@@ -215,7 +215,12 @@ class TableField(Field):
     # ------------------------------------------------------------------ scales
 
     def log_jacobian(self, value: Tensor) -> Tensor | None:
-        """Zero for levels and raw counts. Times are per count of their resolution (days, seconds …)."""
+        """Zero for levels and raw counts.
+
+        A column whose values lie on a lattice (whole numbers, so many decimals, days) is scored by the probability of a
+        value and not by a density: it must be comparable with the probability of its levels, or a rare reading between
+        two heaps would count as likelier than either.
+        """
         packed = value.detach().cpu().float().numpy()
         out = np.zeros(packed.shape[:-1], dtype=np.float32)
         for i, column in enumerate(self.columns):
@@ -223,7 +228,7 @@ class TableField(Field):
                 continue
             number: NDArray[np.bool_] = packed[..., i, 0] >= len(column.levels)
             own = column.scale.inverse(packed[..., i, 1][number].astype(np.float64))
-            out[..., i][number] = column.scale.log_slope(own, column.half)
+            out[..., i][number] = column.scale.log_slope(own, column.half) + column.log_step
         return torch.from_numpy(out).to(value.device)
 
 
