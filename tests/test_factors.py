@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -72,7 +74,7 @@ def test_it_fits_better_with_every_sweep() -> None:
                 normal = torch.distributions.MultivariateNormal(factors.mean[seen], covariance[seen][:, seen])
                 total += float(normal.log_prob(row[seen]))
         likelihoods.append(total)
-    assert all(later > sooner - 0.5 for sooner, later in zip(likelihoods, likelihoods[1:], strict=False)), likelihoods
+    assert all(later > sooner - 0.5 for sooner, later in pairwise(likelihoods)), likelihoods
     assert likelihoods[-1] > likelihoods[0] + 20
 
 

@@ -17,13 +17,12 @@ from vaery import checkpoint as checkpoints
 from vaery import gaps
 from vaery.build import Choices, build
 from vaery.constraints.rules import Rules
-from vaery.constraints.rules import Rules
 from vaery.core.errors import ChoiceError, DataError
 from vaery.core.evidence import Evidence, Some
 from vaery.core.field import Field
 from vaery.core.members import member
 from vaery.core.objective import Objective
-from vaery.core.random import Random
+from vaery.core.random import Random, isolated
 from vaery.jobs.score import score
 from vaery.joint import Joint
 from vaery.refine import refine
@@ -53,7 +52,6 @@ def fit(
 
     started = time.perf_counter()
     schema, raw = Schema.describe(raw, likelihood=model.likelihood, columns=model.columns, net=model.net)
-    rules = Rules.learn(model.constraints, schema, raw)
     rules = Rules.learn(model.constraints, schema, raw)
     rows = schema.pack(raw)
     rng = Random(model.random_state if model.random_state is not None else int.from_bytes(os.urandom(4), "big"))
@@ -89,7 +87,6 @@ def fit(
     if model.refine and choices.prior["name"] == "normal":
         choices = refined(joint, choices, train, held_out, rng)
     model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, joint, choices
-    model.rules_ = rules
     model.rules_ = rules
     model.history_, model.trouble_, model.plan_ = state.history, state.trouble, asdict(plan)
     model.calibration_ = calibrate(joint, held_out, rows)
@@ -191,13 +188,23 @@ def _trial(joint: Joint, train: Evidence | Some, objective: Objective, plan: Pla
     import copy
 
     trainer = Trainer(copy.deepcopy(joint), train, train[slice(0, 1)], objective, plan, rng=Random(0, joint.device))
-    return lambda: float(trainer.step(trainer._batch()))
+
+    def step() -> float:
+        with isolated(0):  # dropout draws from the global stream, which is the user's out here
+            return float(trainer.step(trainer._batch()))
+
+    return step
 
 
 def start_from_data(joint: Joint, train: Evidence | Some, rng: Random) -> None:
-    """Let members that want it (a VampPrior's pseudo-inputs) start from encoded rows."""
-    some = train[rng.permutation(train.rows)[:1000]].to(joint.device)
+    """Let members that want it start from rows (what of a table follows from straight lines) or from encoded ones
+    (a VampPrior's pseudo-inputs)."""
+    order = rng.permutation(train.rows)
+    some, many = train[order[:1000]].to(joint.device), train[order[:4000]].to(joint.device)
     for stop in joint.walk:
+        learn: Any = getattr(stop.prior, "learn", None)
+        if learn is not None and stop.name in many:
+            learn(many.values[stop.name], many.known[stop.name])
         start: Any = getattr(stop.prior, "start_from", None)
         if start is not None:
             with torch.no_grad():
