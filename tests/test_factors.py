@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from vaery import VAE, load
 from vaery.core.cells import CellHeads, CellSpec
 from vaery.core.random import Random
 from vaery.likelihoods.any_order import AnyOrder
@@ -148,3 +151,13 @@ def test_blocks_without_anything_to_say(cells: list[CellSpec]) -> None:
     net.learn(value, None)
     assert bool(net(torch.zeros(2, 30, 0)).log_prob(value).isfinite().all())
     assert net(torch.zeros(2, 0, 0)).log_prob(value[:0]).shape == (2, 0, len(cells))
+
+
+def test_a_fit_learns_the_linear_part_and_keeps_it_in_the_file(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=200)
+    model = VAE(steps=2, random_state=0).fit(np.stack([x, 2 * x + 0.01 * x**2, -x], 1), verbose=False)
+    model.save(tmp_path / "m.vaery")
+    for fitted in (model, load(tmp_path / "m.vaery")):
+        (factors,) = (part for part in fitted.joint_.modules() if isinstance(part, Factors))
+        assert float(factors.loading.abs().max()) > 0.3
+        assert float(factors.noise.max()) < 0.1
