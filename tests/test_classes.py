@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from vaery import VAE
+from vaery import VAE, describe
 from vaery.cli.app import app
 from vaery.core.errors import ChoiceError, NotFitted, QueryError
 
@@ -81,3 +81,14 @@ def test_the_command_line_names_columns_by_class(model: VAE, frame: pd.DataFrame
     said = json.loads(CliRunner().invoke(app, [*ask, "--json"], catch_exceptions=False).stdout)
     assert said["columns"] == list(table.columns)
     np.testing.assert_allclose(said["result"], table, rtol=1e-5)
+
+
+def test_columns_of_several_tables_are_told_apart() -> None:
+    """What is said of a column goes to the table that has it; a name that none has is refused."""
+    rng = np.random.default_rng(0)
+    raw = {"x": rng.integers(0, 3, (40, 2)).astype(float), "y": np.repeat(["a", "b"], 20), "z": np.arange(40) % 3}
+    fields = describe(raw, columns={"x1": "categorical", "z": "ordinal"}, likelihood={"x0": "student"})
+    sorts = {c.name: c.sort for f in fields for c in f.columns}
+    assert (sorts["x1"], sorts["z"], sorts["y"]) == ("categorical", "ordinal", "categorical")
+    with pytest.raises(ChoiceError, match="x3"):
+        describe(raw, columns={"x3": "categorical"})

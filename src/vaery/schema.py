@@ -47,6 +47,7 @@ class Schema:
                 "a dict of fields was expected, for instance {'image': array, 'label': array}; this one is empty"
             )
         by_name = dict(likelihood) if isinstance(likelihood, Mapping) else {}
+        columns, families = columns or {}, {k: v for k, v in by_name.items() if k not in parts}
         fields = []
         for name, part in parts.items():
             options: dict[str, Any] = {}
@@ -55,7 +56,7 @@ class Schema:
             if chosen is not None:
                 options["likelihood"] = chosen
             if kind == "table":
-                options |= {"columns": columns or {}, "families": {k: v for k, v in by_name.items() if k not in parts}}
+                options |= {"columns": _own(columns, name, parts), "families": _own(families, name, parts)}
             if kind == "image":
                 options["net"] = net
             fields.append(member("kinds", kind).describe(part, name=name, **options))
@@ -171,6 +172,23 @@ class Schema:
     def from_json(cls, data: Mapping[str, Any]) -> Schema:
         fields = tuple(_field_class(item["kind"]).from_json(item) for item in data["fields"])
         return cls(fields, bool(data["wrapped"]))
+
+
+def _own(asked: Mapping[str, Any], name: str, parts: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked of the columns of one part: all that no other part has a column for."""
+    others = {column for other, part in parts.items() if other != name for column in _column_names(part, other)}
+    return {k: v for k, v in asked.items() if k not in others or k in _column_names(parts[name], name)}
+
+
+def _column_names(part: Any, name: str) -> list[str]:
+    if kind_of(part, name) != "table":
+        return []
+    arrow = type(part).__module__.startswith("pyarrow")  # whose columns are the arrays themselves
+    labels = getattr(part, "column_names" if arrow else "columns", None)
+    if labels is not None:
+        return [str(label) for label in labels]
+    width = part.shape[1] if getattr(part, "ndim", 1) == 2 else 0
+    return [f"x{i}" for i in range(width)] or [name]
 
 
 def _field_class(kind: str) -> type[Field]:

@@ -19,6 +19,7 @@ from vaery.progress import duration
 SOME = 1000  # rows that tell which latent units are in use
 SET = "A setting of VAE, for instance latent=8, prior=mixture or likelihood.age=student; may be repeated."
 KEPT = "What every row keeps: 'start <= end', 'total = price + tax', 'unique(id)'; may be repeated."
+METADATA = "SDV's metadata (JSON) of the table: what each column means. Keys and personal data are left out."
 TARGET = "A column (or field) you mean to predict: refuse data without it. Any column can be predicted anyway."
 
 
@@ -36,6 +37,7 @@ def fit(
     constraint: Annotated[
         list[str] | None, typer.Option("--constraint", metavar="TEXT", help=KEPT, show_default=False)
     ] = None,
+    metadata: Annotated[Path | None, typer.Option(help=METADATA, show_default=False)] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
     device: DEVICE = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress and no summary.")] = False,
@@ -61,12 +63,20 @@ def fit(
             check_device(device)
         _fit(
             data, out, settings | {"random_state": seed, "device": device}, target, as_json=as_json, quiet=quiet,
-            budget=budget, epochs=epochs, checkpoint=checkpoint, resume=resume,
+            metadata=metadata, budget=budget, epochs=epochs, checkpoint=checkpoint, resume=resume,
         )  # fmt: skip
 
 
 def _fit(
-    data: str, out: Path, settings: dict[str, Any], target: str | None, *, as_json: bool, quiet: bool, **how: Any
+    data: str,
+    out: Path,
+    settings: dict[str, Any],
+    target: str | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+    metadata: Path | None = None,
+    **how: Any,
 ) -> None:
     from vaery.model import VAE, read
 
@@ -74,6 +84,9 @@ def _fit(
         check_settings(settings, VAE().get_params(deep=False))
     start = time.monotonic()
     raw = read(data)
+    if metadata is not None:
+        raw, columns = described(raw, metadata)
+        settings["columns"] = columns | settings.get("columns", {})
     if target is not None:
         settings |= aimed(raw, target, data)
     model = VAE(**settings).fit(raw, verbose=False if quiet else None, **how)
@@ -175,6 +188,22 @@ def aimed(raw: Any, target: str, data: str) -> dict[str, Any]:
         there_is = [*map(str, raw), *names] if isinstance(raw, Mapping) else names
         raise DataError(f"{data}: there is no column {target!r}; there is: {', '.join(there_is) or 'no named column'}")
     return {}
+
+
+def described(raw: Any, metadata: Path) -> tuple[Any, dict[str, Any]]:
+    """The table as SDV's metadata means it, and what that says of its columns; a message names what is left out."""
+    import warnings
+
+    from vaery.sdv import prepare, read_metadata
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        columns = read_metadata(metadata)
+    table = prepare(raw, metadata)
+    if said:
+        names = [str(name) for name in raw.columns if name not in table.columns]
+        warn(f"left out, as {metadata.name} says who they are and not what: {', '.join(names)}")
+    return table, columns
 
 
 def latent_use(model: Any, raw: Any) -> str | None:
