@@ -87,7 +87,7 @@ def test_small_tables_raise_no_alarm(seed):
 
 
 def test_the_model_raises_no_alarm_either(quick):
-    assert not [f.finding for f in found("suspicious", clean(5, 700)) if f.severity != "note"]
+    assert not [f.finding for f in found("suspicious", clean(5, 500)) if f.severity != "note"]
 
 
 # ------------------------------------------------------------------ hidden gaps
@@ -436,7 +436,7 @@ def test_tails_of_every_weight_have_few_outliers(name):
 def quick(monkeypatch):
     from vaery.xray import quick
 
-    monkeypatch.setattr(quick, "STEPS", 250)
+    monkeypatch.setattr(quick, "STEPS", 150)
     monkeypatch.setattr(quick, "SECONDS", 6.0)
     return quick
 
@@ -500,8 +500,8 @@ def test_everything_at_once(faulty):
 
 
 def test_the_same_table_gives_the_same_findings(faulty):
-    table = open_table(faulty)
-    assert [found(name, table) for name in CHECKS] == [found(name, open_table(faulty)) for name in CHECKS]
+    names = ["unit_slips", "predictable", "missing_pattern", "near_duplicates", "formulas"]  # those that sample
+    assert [found(name, faulty) for name in names] == [found(name, faulty) for name in names]
 
 
 @pytest.mark.parametrize("make", [lambda t: t, pd.DataFrame.to_dict, "polars", "arrow"])

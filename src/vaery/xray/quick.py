@@ -20,7 +20,7 @@ from vaery.build import build
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
 from vaery.fit import pick_objective, settle
-from vaery.inference import conditionals, known_cells
+from vaery.inference import conditionals, known_cells, offer
 from vaery.joint import Joint
 from vaery.model import VAE
 from vaery.progress import watcher
@@ -30,7 +30,8 @@ from vaery.xray.column import Seen
 from vaery.xray.table import Table
 
 FITTED, STOPPED, TRIED = 8000, 300, 1000  # rows it is fitted to, rows that say when to stop, rows it is tried on
-STEPS, SECONDS = 800, 14.0  # of fitting, at most
+STEPS, SECONDS = 800, 20.0  # of fitting, at most
+CELLS = 10_000  # in a batch, at most
 LEVELS = 100  # levels of a column that the model knows; others count as not known
 COLUMNS = 60
 PARTS = 4  # a row's cells are judged a quarter at a time, given the other three
@@ -45,9 +46,8 @@ class Quick:
     Attributes:
         joint: it.
         columns: what it knows of, in its order.
-        rows: the whole table, packed.
-        raw: the same as it was packed from.
-        schema: which way.
+        raw: the table as it sees it.
+        schema: how rows of it are packed.
         tried: rows that it has not seen.
         gain, doubt: ``[columns]`` by how many nats a cell of these is better told by the rest of its row than by its
             column alone, and the standard error of that.
@@ -55,12 +55,15 @@ class Quick:
 
     joint: Joint
     columns: tuple[Seen, ...]
-    rows: Evidence
     raw: Any
     schema: Schema
     tried: NDArray[np.int64]
     gain: NDArray[np.float64]
     doubt: NDArray[np.float64]
+
+    def evidence(self, rows: NDArray[np.int64]) -> Evidence:
+        """Some rows, packed."""
+        return self.schema.pack(self.raw.iloc[rows])
 
     @property
     def useful(self) -> NDArray[np.bool_]:
@@ -81,9 +84,8 @@ def fit_quick(table: Table) -> Quick | None:
     sort = {c.name: "numeric" for c in columns if c.x is not None and not c.few}
     schema, sample = Schema.describe(frame.iloc[fitted], columns=sort)
     joint = _train(schema, schema.pack(sample))
-    rows = schema.pack(frame)
-    gain, doubt = measure(joint, rows[torch.as_tensor(tried)])
-    return Quick(joint, columns, rows, frame, schema, tried, gain, doubt)
+    gain, doubt = measure(joint, schema.pack(frame.iloc[tried]))
+    return Quick(joint, columns, frame, schema, tried, gain, doubt)
 
 
 def _train(schema: Schema, rows: Evidence) -> Joint:
@@ -92,7 +94,8 @@ def _train(schema: Schema, rows: Evidence) -> Joint:
     rng = Random(0)
     choices = settle(VAE(width=96, depth=2, dropout=0.0), schema.fields, train.rows)
     joint = build(schema.fields, choices, seed=rng.seed())
-    steps, batch = min(STEPS, 300 + train.rows // 10), min(512, max(32, train.rows // 8))
+    cells = len(schema.fields[0].cell_names or ())
+    steps, batch = min(STEPS, 300 + train.rows // 10), max(32, min(512, CELLS // cells, train.rows // 8))
     plan = Plan(steps=steps, batch=batch, learning_rate=4e-3, average=0.98, seconds=SECONDS, evaluations=5)
     with watcher() as watch:
         objective = pick_objective("auto", schema.fields, train.rows)
@@ -169,7 +172,7 @@ def expected(quick: Quick, rows: NDArray[np.int64], cell: NDArray[np.int64]) -> 
     """What one cell in each row is expected to hold, given all others: medians of numbers, likeliest levels."""
     (name,) = quick.joint.fields
     field = quick.joint.fields[name]
-    some = quick.rows[torch.as_tensor(rows)]
+    some = quick.evidence(rows)
     hidden = torch.nn.functional.one_hot(torch.as_tensor(cell), len(field.cells or ())).bool()
     points = conditionals(quick.joint, some.hide({name: ~hidden}), rng=Random(0), draws=DRAWS, only=[name])
     frame = quick.schema.summarise(points.values, points.weight, "median", quick.raw.iloc[rows], keep=False)
@@ -180,7 +183,8 @@ def conditional(joint: Joint, rows: Evidence, name: str, hidden: Tensor) -> Tens
     """``[rows, columns]`` log p(cell | cells not hidden, the latent they lead to), each by itself; 0 elsewhere."""
     value, known = known_cells(joint, rows, name)
     some = rows.hide({name: ~hidden})
-    trace = joint.infer(some, rng=Random(0), draws=1, only=[name], mean=True)
+    latents = joint.infer(some, rng=Random(0), draws=1, only=[], mean=True).latents
+    trace = offer(joint, {site.name: site.value for site in latents if site.value is not None}, rows.rows)
     density = trace[name].density.given(*known_cells(joint, some, name))
     return density.log_prob(value[None], known & hidden)[0]
 

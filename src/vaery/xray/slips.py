@@ -28,7 +28,7 @@ POWERS = (10, 100, 1000, 1e6, 1e9)  # of two factors that would do, the likelier
 LEAST, SHARE, MOST = 5, 0.0005, 0.4  # values that are off: at least so many, and this share; at most that share
 APART = 6.0  # spreads of the bulk between it and the values that are off
 EXACT = 0.01  # on the scale of log10: how near the distance must be to that of a factor (two percent)
-RANKED = 2000  # rows on which columns are compared with one another
+REGRESSED, RANKED = 10_000, 2000  # rows that regressions are fitted to, and that columns are compared on
 PLAIN = 2.0  # given other columns, only factors of this and more are told from a skewed tail
 
 
@@ -48,7 +48,13 @@ class Slip:
 
 
 def slips(table: Table, column: Seen) -> list[Slip]:
-    """The slips of a column: against all its values, else against what its other columns lead one to expect."""
+    """The slips of a column: against all its values, else against what the other columns lead one to expect."""
+    if column.name not in table.kept:
+        table.kept[column.name] = _slips(table, column)
+    return table.kept[column.name]
+
+
+def _slips(table: Table, column: Seen) -> list[Slip]:
     if not suits(column):
         return []
     x = column.clean
@@ -115,29 +121,32 @@ def _cluster(
     return rows
 
 
-def _others(features: NDArray[np.float32], log: Floats, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """``[features]`` those that are not the column itself in other words: they would be off with it."""
-    rows = np.flatnonzero(known)[:RANKED]
-    ranks = np.argsort(np.argsort(np.c_[log[rows], features[rows]], axis=0, kind="stable"), axis=0).astype(np.float64)
-    alike = np.asarray(np.corrcoef(ranks, rowvar=False))[0, 1:]
-    return np.nan_to_num(np.abs(alike)) < 0.995
-
-
 def expected_rest(table: Table, column: Seen, log: Floats) -> Floats:
     """``log`` less what the other columns lead one to expect: a linear regression on them, refitted without the rows
     that it misses most."""
-    features = table.features(without=column.name)
+    features, owners = table.features
     known = ~np.isnan(log)
-    features = features[:, _others(features, log, known)]
-    if features.shape[1] < 2 or known.sum() < 5 * features.shape[1]:
+    usable = np.flatnonzero([owner != column.name for owner in owners])
+    rows = np.flatnonzero(known)[:: max(1, int(known.sum()) // REGRESSED)]
+    x, y = features[rows][:, usable].astype(np.float64), log[rows]
+    usable, x = _others(x, y, usable)
+    if len(usable) < 2 or len(rows) < 5 * len(usable):
         return np.full(len(log), np.nan)
-    kept = known.copy()
-    rest = log
+    kept, weights = np.ones(len(rows), dtype=bool), np.zeros(len(usable))
     for _ in range(3):
-        design = features[kept]
-        gram = design.T @ design + 1e-3 * np.eye(design.shape[1]) * len(design)
-        rest = log - features @ np.linalg.solve(gram, design.T @ log[kept])
-        rest = rest - np.nanmedian(rest)
-        with np.errstate(invalid="ignore"):
-            kept = known & (np.abs(rest) <= 3 * 1.4826 * np.nanmedian(np.abs(rest)))
-    return rest
+        gram = x[kept].T @ x[kept] + 1e-3 * kept.sum() * np.eye(len(usable))
+        weights = np.linalg.solve(gram, x[kept].T @ y[kept])
+        rest = y - x @ weights
+        rest = np.abs(rest - np.median(rest))
+        kept = rest <= 3 * 1.4826 * np.median(rest)
+    every = np.zeros(len(owners), dtype=np.float32)
+    every[usable] = weights
+    return log - features @ every
+
+
+def _others(x: Floats, y: Floats, usable: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
+    """Features that are not the column itself in other words: they would be off with it."""
+    some = slice(0, RANKED)
+    ranks = np.argsort(np.argsort(np.c_[y[some], x[some]], axis=0, kind="stable"), axis=0).astype(np.float64)
+    alike = np.nan_to_num(np.abs(np.asarray(np.corrcoef(ranks, rowvar=False))[0, 1:])) < 0.995
+    return usable[alike], x[:, alike]

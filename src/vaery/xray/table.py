@@ -29,13 +29,13 @@ class Table:
         rows: how many.
         columns: those that can be looked at.
         findings: what was seen while it was opened.
-        raw: the frame itself, for the model.
+        kept: what several checks want to know of a column; see :func:`vaery.xray.slips.slips`.
     """
 
     rows: int
     columns: tuple[Seen, ...]
     findings: tuple[Finding, ...] = ()
-    raw: Any = field(default=None, repr=False)
+    kept: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __getitem__(self, name: str) -> Seen:
         return next(column for column in self.columns if column.name == name)
@@ -52,7 +52,7 @@ class Table:
         return np.sort(rng.choice(self.rows, SAMPLE, replace=False))
 
     @cached_property
-    def _features(self) -> tuple[NDArray[np.float32], list[str]]:
+    def features(self) -> tuple[NDArray[np.float32], list[str]]:
         """``[rows, features]`` every column as numbers for a linear regression, and the column each comes from."""
         parts, owners = [np.ones((self.rows, 1), dtype=np.float32)], [""]
         for column in self:
@@ -68,14 +68,9 @@ class Table:
 
         return relations(numbers(self))
 
-    def features(self, without: str) -> NDArray[np.float32]:
-        """``[rows, features]`` what all columns but one tell of each row, a column of ones first."""
-        x, owners = self._features
-        return x[:, [owner != without for owner in owners]]
-
     def features_of(self, names: list[str]) -> tuple[NDArray[np.float32], list[str]]:
         """``[rows, features]`` what these columns tell of each row, and the column that each feature comes from."""
-        x, owners = self._features
+        x, owners = self.features
         chosen = [i for i, owner in enumerate(owners) if owner in names]
         return x[:, chosen], [owners[i] for i in chosen]
 
@@ -125,7 +120,7 @@ def open_table(data: Any) -> Table:
         columns.append(_seen(name, array, dtype, categories, texts.get(name)))
     if not columns:
         raise DataError("0 column(s) can be looked at; a table has at least one column of numbers, dates or text")
-    return Table(len(columns[0].known), tuple(columns), tuple(found), data)
+    return Table(len(columns[0].known), tuple(columns), tuple(found))
 
 
 def _parts(frame: Any) -> list[tuple[str, Any, str, Any]]:

@@ -56,5 +56,7 @@ def one(finding: Finding, width: int) -> Iterator[tuple[str, str]]:
 
 def _wrapped(start: str, text: str, width: int, style: str) -> Iterator[tuple[str, str]]:
     indent = " " * len(start)
-    for line in textwrap.wrap(text, width, initial_indent=start, subsequent_indent=indent, break_long_words=False):
+    for line in textwrap.wrap(
+        text, width, initial_indent=start, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    ):
         yield line, style

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vaery.xray.table import Table
 
+LEVELS = 1000  # of a column that a tree looks at
 ROWS = 3000  # rows that trees are grown and tried on
 
 
@@ -42,7 +43,7 @@ def inputs(table: Table, gaps: bool = False) -> Inputs:
     names: list[str] = []
     kinds: list[bool] = []
     for column in table:
-        if column.role in ("number", "date", "category") and column.distinct <= max(1000, len(rows)):
+        if column.role in ("number", "date") or (column.role == "category" and column.distinct <= LEVELS):
             if column.x is not None:
                 part = column.clean[rows]
             else:

@@ -15,14 +15,14 @@ BESIDE = 8
 
 
 def capped(table: Table) -> Iterator[Finding]:
-    """A spike at the largest or the smallest value (other than zero, where amounts end by nature)."""
+    """A spike at the largest or the smallest value; not at zero or one, where amounts and counts end by nature."""
     for column in table:
         if not column.measured:
             continue
         x = column.clean
         values, counts = np.unique(x[~np.isnan(x)], return_counts=True)
         for end, beside, name in ((-1, counts[-1 - BESIDE : -1], "largest"), (0, counts[1 : 1 + BESIDE], "smallest")):
-            if len(values) <= 2 * BESIDE or values[end] == 0:
+            if len(values) <= 2 * BESIDE or values[end] in (0, 1):
                 continue
             if counts[end] >= max(LEAST, SHARE * counts.sum(), TIMES * beside.max()):
                 where = x == values[end]

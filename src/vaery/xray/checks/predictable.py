@@ -19,6 +19,7 @@ from vaery.xray.words import listed
 NEARLY = 0.98  # R² on rows held out
 PROMISING = 0.85  # R² of a single tree, from which a better regressor is tried
 NAMED = 3
+WIDE, COLUMNS = 60, 200  # features that are all looked at, and columns
 LEAST = 200
 
 
@@ -30,7 +31,7 @@ def predictable(table: Table) -> Iterator[Finding]:
     explained = {relation.target: set(relation.others) for relation in table.relations}
     known = [finding.columns for check in (copies, dependent) for finding in check(table)]
     found: list[Finding] = []
-    for column in table:
+    for column in table.columns[:COLUMNS]:
         if not column.measured or column.name in explained or column.name not in seen.names:
             continue
         also = {name for columns in known if column.name in columns for name in columns}
@@ -49,8 +50,8 @@ def predictable(table: Table) -> Iterator[Finding]:
 def _finding(seen: Inputs, column: Seen, leave: set[str]) -> Finding | None:
     from sklearn.tree import DecisionTreeRegressor
 
-    usable = seen.without(column.name, *leave)
     y = _target(column, seen.rows)
+    usable = _likely(seen, seen.without(column.name, *leave), y)
     rows = ~np.isnan(y)
     if not usable.any() or rows.sum() < LEAST:
         return None
@@ -72,6 +73,17 @@ def _finding(seen: Inputs, column: Seen, leave: set[str]) -> Finding | None:
         "see whether it is computed from them, or known only after them: such a column gives a model the answer",
         {"R² on rows held out": f"{score:.3f}"},
     )
+
+
+def _likely(seen: Inputs, usable: NDArray[np.bool_], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """``[features]`` of very many usable ones, those that go with the target most."""
+    if usable.sum() <= WIDE:
+        return usable
+    x = np.where(np.isnan(seen.x), 0.0, seen.x) * usable
+    x = x - x.mean(0)
+    target = np.nan_to_num(y - np.nanmean(y))
+    alike = np.abs(target @ x) / (np.sqrt(np.square(x).sum(0)) + 1e-12)
+    return usable & (alike >= np.sort(alike)[-WIDE // 2])
 
 
 def _target(column: Seen, rows: NDArray[np.int64]) -> NDArray[np.float64]:

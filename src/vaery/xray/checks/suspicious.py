@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from vaery.xray.column import Seen
@@ -17,7 +16,7 @@ from vaery.xray.screen import screen
 from vaery.xray.table import Table
 from vaery.xray.words import listed, number, plural
 
-ROWS = 1500  # rows that are judged, of those that fit worst as far as straight lines can tell
+ROWS = 3000  # rows that are judged, of those that fit worst as far as straight lines can tell
 ODD = 4.6  # nats against a cell (a hundred times less plausible) from which it is named
 ERRORS = 0.05  # the probability of any false alarm among warnings, as far as the model is true
 CELLS, SHOWN = 20, 4  # cells named in all, and in the sentence of a column
@@ -61,12 +60,12 @@ def find(table: Table, quick: Quick) -> Odd:
     """The oddest cells, one a row at most, the oddest first."""
     worst = screen(table, [column.name for column in quick.columns])
     rows = np.argsort(-worst, kind="stable")[:ROWS]
-    nats = np.where(quick.useful, against(quick.joint, quick.rows[torch.as_tensor(rows)]), -np.inf)
+    nats = np.where(quick.useful, against(quick.joint, quick.evidence(rows)), -np.inf)
     cell = nats.argmax(1)
     order = np.argsort(-nats.max(1), kind="stable")
     order = order[nats.max(1)[order] > ODD - 1][: 4 * CELLS]
     rows, cell = rows[order], cell[order]
-    alone = against_alone(quick.joint, quick.rows[torch.as_tensor(rows)], cell)
+    alone = against_alone(quick.joint, quick.evidence(rows), cell)
     kept = np.argsort(-alone, kind="stable")[:CELLS]
     kept = kept[alone[kept] > ODD]
     rows, cell, alone = rows[kept], cell[kept], alone[kept]
