@@ -217,7 +217,7 @@ def _dates(column: Any, form: str | None) -> Any:
 def _numbers(column: Any) -> Any:
     import pandas as pd
 
-    parsed = pd.to_numeric(column, errors="coerce")
+    parsed = pd.Series(pd.to_numeric(column, errors="coerce"))
     bad = parsed.isna() & column.notna()
     if bad.any():
         at = bad.to_numpy().argmax()

@@ -77,12 +77,11 @@ def augmentation_gain(
     from sklearn.model_selection import StratifiedKFold, check_cv
     from sklearn.utils import _safe_indexing
 
-    folds = (
-        StratifiedKFold(cv, shuffle=True, random_state=0) if isinstance(cv, int) else check_cv(cv, y, classifier=True)
-    )
+    shuffled = StratifiedKFold(cv, shuffle=True, random_state=0) if isinstance(cv, int) else cv
+    folds = list(check_cv(shuffled, y, classifier=True).split(np.zeros(len(y)), y))  # type: ignore[union-attr]
     score = get_scorer(scoring)
     pairs, ratio = [], []
-    for train, test in folds.split(np.zeros(len(y)), y):
+    for train, test in folds:
         rows, classes = _safe_indexing(X, train), _safe_indexing(y, train)
         held_out = _safe_indexing(X, test), _safe_indexing(y, test)
         plain: Any = clone(estimator)
