@@ -26,8 +26,12 @@ class VAEClassifier(ClassifierMixin, Adapter):
     Kingma, Rezende, Mohamed and Welling, 2014). So rows without a label are learned from, too, and rows with gaps can
     be judged. Where labels are many and nothing is missing, boosted trees are hard to beat at this one job.
 
+    The cells of a row are independent given label and latent, unless the model says otherwise: cells that explain one
+    another, as those of an ordinary VAE do, leave the label nothing to explain, and few labels then teach little.
+
     Args:
-        model: a :class:`vaery.VAE` with the settings you want; it is cloned. ``None``: the defaults.
+        model: a :class:`vaery.VAE` with the settings you want; it is cloned. ``None``: the defaults. Its ``likelihood``
+            may name columns, and ``{"rows": "any_order"}`` the whole row.
         unlabelled: what stands for "no label" in ``y`` besides NaN and None. ``"auto"``: -1 as in
             ``sklearn.semi_supervised``, with a warning, unless ``y`` holds fewer than two other classes (in -1 and 1,
             -1 is a class). Write ``unlabelled=-1`` if you mean that, and ``unlabelled=None`` if -1 is a class.
@@ -81,8 +85,11 @@ class VAEClassifier(ClassifierMixin, Adapter):
         column = np.full(len(y), None, dtype=object)
         column[known] = [str(code) for code in codes]
         self.target_ = free_name(X)
+        asked = None if self.model is None else self.model.likelihood
         self.model_ = self._fit_model(
-            {ROWS: X, self.target_: pd.DataFrame({self.target_: column})}, first=(self.target_,)
+            {ROWS: X, self.target_: pd.DataFrame({self.target_: column})},
+            first=(self.target_,),
+            likelihood=asked if isinstance(asked, str) else {ROWS: "independent", **(asked or {})},
         )
         return self
 
