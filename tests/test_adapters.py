@@ -25,7 +25,7 @@ from vaery.sklearn.classifier import labelled
 from vaery.sklearn.outliers import fence
 
 
-def tiny(steps: int = 20) -> VAE:
+def tiny(steps: int = 8) -> VAE:
     return VAE(width=8, depth=1, latent=2, dropout=0.0, steps=steps, batch=64, threads=1, refine=False)
 
 
