@@ -65,14 +65,17 @@ class Factors(nn.Module):
         Returns:
             ``[..., size]`` the mean and the standard deviation, that of a known entry from the others and itself.
         """
+        # Queries in double precision: products of few rows round by a row's place, and answers must not hang on that.
+        exact = torch.float32 if self.training or number.device.type != "cpu" else torch.float64
         with torch.autocast(number.device.type, enabled=False):
-            x, seen = self._entries(number, code, known)
+            x, seen = self._entries(number.to(exact), code, known)
             f, covariance = self._posterior(x, seen)
-            mean = self.mean + f @ self.loading.T
-            variance = covariance.flatten(1) @ self._squares.flatten(1).T + self.noise
+            mean = self.mean + f @ self.loading.to(exact).T
+            variance = covariance.flatten(1) @ self._squares.to(exact).flatten(1).T + self.noise
         lead = number.shape[:-1]
-        sd = variance.clamp(SHARPEST**2, BROADEST**2).sqrt()
-        return mean.clamp(-REACH - 1, REACH + 1).view(*lead, self.size), sd.view(*lead, self.size)
+        sd = variance.clamp(SHARPEST**2, BROADEST**2).sqrt().float()
+        mean = mean.clamp(-REACH - 1, REACH + 1).float()
+        return mean.view(*lead, self.size), sd.view(*lead, self.size)
 
     def _entries(self, number: Tensor, code: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         one_hot = (code[..., self.coded] == self.code).to(number.dtype)
@@ -88,9 +91,9 @@ class Factors(nn.Module):
         """Mean ``[N, k]`` and covariance ``[N, k, k]`` of the factors given what is seen."""
         weight = seen / self.noise
         eye = torch.eye(self.rank, device=x.device, dtype=x.dtype)
-        precision = eye + (weight @ self._squares.flatten(1)).view(len(x), self.rank, self.rank)
+        precision = eye + (weight @ self._squares.to(x.dtype).flatten(1)).view(len(x), self.rank, self.rank)
         covariance = torch.cholesky_inverse(torch.linalg.cholesky(precision))
-        pull = ((x - self.mean) * weight) @ self.loading
+        pull = ((x - self.mean) * weight) @ self.loading.to(x.dtype)
         return (covariance @ pull[..., None]).squeeze(-1), covariance
 
     # ------------------------------------------------------------------ learning
