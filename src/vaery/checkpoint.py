@@ -69,4 +69,5 @@ def _put(trainer: Trainer, path: Path, saved: dict[str, Any], tensors: dict[str,
 
 def _groups(trainer: Trainer) -> dict[str, list[Tensor]]:
     groups = {"parameters": trainer.parameters, "averaged": trainer.averaged, "best": trainer.best}
+    groups["buffers"] = list(trainer.joint.buffers())  # what was learned before training: factor analysis, say
     return groups | trainer.optimizer.state()

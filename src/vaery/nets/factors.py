@@ -106,7 +106,8 @@ class Factors(nn.Module):
             number, code, known: as in :meth:`forward`, with rows as the only leading axis.
             sweeps: of both steps.
         """
-        x, seen = self._entries(number[:ROWS], code[:ROWS], known[:ROWS])
+        # In double precision, so that a fit that was killed learns the very same again.
+        x, seen = self._entries(number[:ROWS].double(), code[:ROWS], known[:ROWS])
         count = seen.sum(0)
         mean = (x * seen).sum(0) / count.clamp(min=1)
         centred = (x - mean) * seen
