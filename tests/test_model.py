@@ -19,7 +19,7 @@ def small() -> VAE:
     return VAE(width=16, depth=1, latent=2, dropout=0.0, steps=40, batch=64, threads=1, random_state=0)
 
 
-@parametrize_with_checks([VAE(width=8, depth=1, latent=2, dropout=0.0, steps=30, threads=1)])
+@parametrize_with_checks([VAE(width=8, depth=1, latent=2, dropout=0.0, steps=20, threads=1)])
 def test_scikit_learn(estimator, check) -> None:
     check(estimator)
 
