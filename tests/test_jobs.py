@@ -266,6 +266,17 @@ def test_a_row_has_the_same_answer_in_any_batch(job: Any, ordered: bool, monkeyp
     np.testing.assert_allclose(job(joint, evidence(joint, raw), rng=Random(0)), together, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("make", [linear, lambda: blocks(False), lambda: blocks(True)])
+def test_among_few_rows_a_score_hangs_on_nothing_but_its_row(make: Any) -> None:
+    joint = make()
+    rows = evidence(joint, joint.fields["x"].unpack(generate(joint, Evidence(1, {}, {}), rng=Random(0), n=40).values["x"]))
+    together = score(joint, rows, rng=Random(0))
+    alone = torch.cat([score(joint, rows[slice(i, i + 1)], rng=Random(0)) for i in range(40)])
+    np.testing.assert_allclose(together, alone, rtol=1e-12)
+    in_singles = score(joint, rows[torch.arange(400) % 40], rng=Random(0))[:40]
+    np.testing.assert_allclose(together, in_singles, rtol=1e-4, atol=1e-4)
+
+
 def test_no_rows_have_no_scores() -> None:
     joint = linear()
     nothing = evidence(joint, X[:0])

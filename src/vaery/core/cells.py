@@ -145,14 +145,14 @@ class CellDensity(Density):
 
     def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
         code, number = value[..., 0], value[..., 1]
-        out = torch.zeros(torch.broadcast_shapes(self.shape, code.shape), device=value.device)
+        out = value.new_zeros(torch.broadcast_shapes(self.shape, code.shape))
         is_number = code >= self.levels
         for role, columns, density in self.groups:
             if role == "code":
                 term = density.log_prob(code[..., columns])
             else:
                 term = masked(density.log_prob(number[..., columns]), is_number[..., columns])
-            out = out.index_add(-1, columns, term.expand(*out.shape[:-1], len(columns)))
+            out = out.index_add(-1, columns, term.to(out.dtype).expand(*out.shape[:-1], len(columns)))
         return masked(out, known)
 
     def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:

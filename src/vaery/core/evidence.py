@@ -51,6 +51,10 @@ class Evidence:
         known = {k: None if v is None else v.to(device) for k, v in self.known.items()}
         return Evidence(self.rows, values, known, {k: r.to(device) for k, r in self.regions.items()})
 
+    def double(self) -> Evidence:
+        """The same evidence in double precision; bytes stay bytes."""
+        return replace(self, values={k: v.double() if v.is_floating_point() else v for k, v in self.values.items()})
+
     def only(self, *names: str) -> Evidence:
         """The same rows with only these fields known."""
         return replace(

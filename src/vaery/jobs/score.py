@@ -8,7 +8,7 @@ from torch import Tensor
 from vaery.core.evidence import Evidence
 from vaery.core.job import job
 from vaery.core.random import Random, log_mean_exp
-from vaery.inference import jacobians, sliced
+from vaery.inference import exact, jacobians, sliced
 from vaery.joint import Joint
 
 
@@ -29,8 +29,8 @@ def score(joint: Joint, evidence: Evidence, *, rng: Random, draws: int = 8) -> T
         ``[B]``.
     """
     scores = []
+    joint, evidence = exact(joint, evidence)
     for part, noise in sliced(joint, evidence, rng, draws):
-        # In double precision: singles round by a row's place in the batch, and a score must not hang on that.
         total = log_mean_exp(joint.infer(part, rng=noise, draws=draws).log_weight.double())
         for jacobian in jacobians(joint, part).values():
             total = total + jacobian.flatten(1).sum(1) if jacobian.dim() > 1 else total + jacobian

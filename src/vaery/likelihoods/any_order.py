@@ -129,7 +129,7 @@ class AnyOrderDensity(Density):
         """The chain rule's terms along one order for each draw: exact, and the same for a row in any batch."""
         value, known = self._spread(value, known)
         rank = self._ranks()  # [S, 1, D]: the step in which a cell's turn comes
-        out = torch.zeros(self.shape, device=value.device)
+        out = value.new_zeros(self.shape)
         projected = self.net._context(self.context)
         draws, rows = self.shape[:2]
         together = max(1, min(self.net.steps, CHUNK // max(1, draws * rows)))

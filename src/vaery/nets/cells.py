@@ -57,7 +57,7 @@ class CellInput(nn.Module):
 
     def forward(self, value: Tensor, known: Tensor | None = None) -> Tensor:
         lead = value.shape[:-2]
-        seen = torch.ones(value.shape[:-1], device=value.device) if known is None else known.to(value.dtype)
+        seen = value.new_ones(value.shape[:-1]) if known is None else known.to(value.dtype)
         seen = seen.expand(value.shape[:-1])
         out = self._linear(torch.cat([self.numbers(value) * seen[..., self.numeric], seen], -1))
         if self.table is None:

@@ -73,8 +73,8 @@ class Factors(nn.Module):
             mean = self.mean + f @ self.loading.to(exact).T
             variance = covariance.flatten(1) @ self._squares.to(exact).flatten(1).T + self.noise
         lead = number.shape[:-1]
-        sd = variance.clamp(SHARPEST**2, BROADEST**2).sqrt().float()
-        mean = mean.clamp(-REACH - 1, REACH + 1).float()
+        sd = variance.clamp(SHARPEST**2, BROADEST**2).sqrt().to(number.dtype)
+        mean = mean.clamp(-REACH - 1, REACH + 1).to(number.dtype)
         return mean.view(*lead, self.size), sd.view(*lead, self.size)
 
     def _entries(self, number: Tensor, code: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
