@@ -24,7 +24,7 @@ from vaery.core.members import member, members
 from vaery.core.random import Random
 from vaery.core.region import Region
 from vaery.core.stop import Same, Stop
-from vaery.inference import propose
+from vaery.inference import MOST, _systematic, propose
 from vaery.jobs.augment import augment
 from vaery.jobs.detect import conformal, detect, discoveries, pareto, shares
 from vaery.jobs.embed import embed
@@ -269,7 +269,9 @@ def test_a_row_has_the_same_answer_in_any_batch(job: Any, ordered: bool, monkeyp
 @pytest.mark.parametrize("make", [linear, lambda: blocks(False), lambda: blocks(True)])
 def test_among_few_rows_a_score_hangs_on_nothing_but_its_row(make: Any) -> None:
     joint = make()
-    rows = evidence(joint, joint.fields["x"].unpack(generate(joint, Evidence(1, {}, {}), rng=Random(0), n=40).values["x"]))
+    rows = evidence(
+        joint, joint.fields["x"].unpack(generate(joint, Evidence(1, {}, {}), rng=Random(0), n=40).values["x"])
+    )
     together = score(joint, rows, rng=Random(0))
     alone = torch.cat([score(joint, rows[slice(i, i + 1)], rng=Random(0)) for i in range(40)])
     np.testing.assert_allclose(together, alone, rtol=1e-12)
@@ -300,7 +302,7 @@ def test_what_is_generated_follows_the_model() -> None:
     new = generate(joint, conditioned(joint), rng=Random(0), n=20000)
     x = joint.fields["x"].unpack(new.values["x"])
     assert new.rows == 20000
-    assert new.effective_sample_size == 32
+    assert new.effective_sample_size == 20000
     np.testing.assert_allclose(x.mean(0), BIAS, atol=0.03)
     np.testing.assert_allclose(np.cov(x.T), COV, atol=0.05)
 
@@ -325,7 +327,7 @@ def test_the_rest_follows_the_conditional_law(slack: float) -> None:
     gain = COV[1:, 0] / COV[0, 0]
     np.testing.assert_allclose(x[:, 1:].mean(0), BIAS[1:] + gain * (1.5 - BIAS[0]), atol=0.04)
     np.testing.assert_allclose(np.cov(x[:, 1:].T), COV[1:, 1:] - torch.outer(gain, COV[0, 1:]), atol=0.05)
-    assert 1 <= new.effective_sample_size <= 32
+    assert 4000 < new.effective_sample_size <= 8000
 
 
 def test_the_weight_of_a_range_is_its_probability() -> None:
@@ -348,34 +350,47 @@ def test_draws_inside_a_range_follow_the_truncated_law() -> None:
     np.testing.assert_allclose(np.cov(x.T), np.cov(kept.T), atol=0.04)
 
 
-def test_a_rare_condition_costs_what_a_common_one_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_rare_condition_costs_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     joint = linear()
     walks: list[int] = []
     walk = Joint.trace
     monkeypatch.setattr(Joint, "trace", lambda self, *a, **k: walks.append(1) or walk(self, *a, **k))
-    counts = []
+    worth = []
     for low, high in ((-1.0, 1.0), (4.5, 9.0)):  # one in two, one in a hundred thousand
         walks.clear()
         asked = conditioned(joint, region([low, math.nan, math.nan], [high, math.nan, math.nan]))
-        new = generate(joint, asked, rng=Random(0), n=300, sweeps=0)
-        counts.append(len(walks))
+        new = generate(joint, asked, rng=Random(0), n=300)
+        worth.append(new.effective_sample_size)
+        assert len(walks) <= 2 * MOST
         assert float(new.values["x"][:, 0, 1].min()) >= low
-    assert counts[0] == counts[1]
+    assert worth[0] == 300
+    assert 1 <= worth[1] < 300
 
 
-def test_uneven_weights_get_more_rounds() -> None:
+def test_uneven_weights_get_a_larger_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     joint = linear()
     asked = conditioned(joint, region([4.0, math.nan, math.nan], [9.0, math.nan, math.nan]))
     exact = LAW.rvs(3_000_000, random_state=2)
     exact = exact[exact[:, 0] >= 4.0].mean(0)
-    means = [
-        joint.fields["x"]
-        .unpack(generate(joint, asked, rng=Random(0), n=2000, candidates=8, sweeps=k).values["x"])
-        .mean(0)
-        for k in (0, None)
-    ]
-    error = [np.abs(m - exact).max() for m in means]
-    assert error[1] < error[0] / 2  # one round of eight is biased; the chain is not
+
+    def error(most: int) -> tuple[float, float]:
+        monkeypatch.setattr("vaery.inference.MOST", most)
+        made = [generate(joint, asked, rng=Random(seed), n=100) for seed in range(40)]
+        means = np.array([joint.fields["x"].unpack(new.values["x"]).mean(0) for new in made])
+        return float(((means - exact) ** 2).mean()), np.mean([new.effective_sample_size for new in made])
+
+    (small, worth_little), (large, worth_more) = error(1), error(16)
+    assert large < small / 2
+    assert worth_more > 3 * worth_little
+
+
+def test_each_candidate_is_picked_as_often_as_its_weight_says() -> None:
+    share = torch.softmax(torch.randn(50, generator=torch.Generator().manual_seed(0)).double() * 2, 0)
+    times = torch.bincount(_systematic(share, 1000, Random(0)), minlength=50)
+    assert int(times.sum()) == 1000
+    assert float((times - 1000 * share).abs().max()) <= 1
+    many = torch.stack([torch.bincount(_systematic(share, 3, Random(s)), minlength=50) for s in range(4000)])
+    np.testing.assert_allclose(many.double().mean(0), 3 * share, atol=0.03)
 
 
 @pytest.mark.parametrize("ordered", [False, True])

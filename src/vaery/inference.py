@@ -20,6 +20,8 @@ from vaery.core.trace import Site, Trace
 from vaery.joint import Joint
 
 BATCH = 2048  # draws × rows that walk through the model at once
+POOL = 256  # candidates in a pool that many draws of one row are picked from, at least
+MOST = 16  # times as many candidates, at most, where their weights are uneven
 POINTS = 128  # points that stand for what a cell may hold
 FEW = 64  # rows that are worth double precision
 
@@ -30,11 +32,11 @@ class Draws:
 
     Attributes:
         values: field → ``[B, E…]``, known cells bit for bit as they were.
-        effective: ``[B]`` effective sample size of the candidates each row was picked from, in 1 … candidates.
+        effective: how many independent draws they are worth (Kong, 1992), 1 … B.
     """
 
     values: dict[str, Tensor]
-    effective: Tensor
+    effective: float
 
 
 def batches(evidence: Evidence, size: int) -> Iterator[Evidence]:
@@ -84,48 +86,20 @@ def _masks_of_firsts(joint: Joint, evidence: Evidence) -> Evidence:
 
 
 @torch.no_grad()
-def complete(joint: Joint, evidence: Evidence, *, rng: Random, candidates: int = 16, sweeps: int = 0) -> Draws:
-    """Draw everything unknown from p(unknown | known, conditions), one draw a row.
+def complete(joint: Joint, evidence: Evidence, *, rng: Random, candidates: int = 16) -> dict[str, Tensor]:
+    """Draw everything unknown from p(unknown | known, conditions), one draw a row: field → ``[B, E…]``.
 
     Sampling importance resampling: ``candidates`` latents a row come from the posterior (given the known values),
-    are weighted by the trace's ``log_weight`` and one is kept. ``sweeps`` more rounds of the same, each started from
-    the row kept so far, are an iterated SIR chain (Andrieu, Lee and Vihola, 2018): it has the exact conditional as its
-    stationary law and repairs weights that one round left uneven. Nothing is ever rejected, so the cost does not
-    depend on how rare the conditions are. What does not weigh on the choice is drawn once at the end, for the latent
-    that was kept.
+    are weighted by the trace's ``log_weight`` and one is kept (Rubin, 1988). Nothing is ever rejected. What does not
+    weigh on the choice is drawn once at the end, for the latent that was kept.
 
     Args:
         joint: the model.
         evidence: known values and regions.
         rng: where draws come from.
         candidates: latents a row is picked from; 1 means no weighting at all.
-        sweeps: further rounds.
     """
-    parts = [_complete(joint, part, rng, candidates, sweeps) for part in batches(evidence, BATCH // candidates)]
-    values = {k: torch.cat([p.values[k] for p in parts]) for k in parts[0].values}
-    return Draws(values, torch.cat([p.effective for p in parts]))
-
-
-def _complete(joint: Joint, evidence: Evidence, rng: Random, candidates: int, sweeps: int) -> Draws:
-    decided = {*firsts(joint), *evidence.regions}  # the fields whose draws a candidate's weight hangs on
-    kept: dict[str, Tensor] = {}
-    log_kept = torch.full((1, evidence.rows), -torch.inf, device=joint.device)
-    effective = torch.ones(evidence.rows, device=joint.device)
-    for sweep in range(sweeps + 1):
-        trace = propose(joint, evidence, rng=rng, candidates=candidates)
-        weight = torch.cat([log_kept, trace.log_weight])
-        if sweep == 0:
-            effective = trace.effective_sample_size
-        pick = rng.categorical(weight.T)
-        row = torch.arange(evidence.rows, device=pick.device)
-        log_kept = weight[pick, row][None]
-        for site in trace.sites.values():
-            if site.value is None or not (site.latent or site.name in decided):
-                continue
-            fresh = site.value.expand(candidates, *site.value.shape[1:])[(pick - 1).clamp(min=0), row]
-            stay = (pick == 0).view(-1, *([1] * (fresh.dim() - 1)))
-            kept[site.name] = torch.where(stay, kept.get(site.name, fresh), fresh)
-    return Draws(_finish(joint, evidence, kept, rng), effective)
+    return completions(joint, evidence, rng=rng, draws=1, candidates=candidates)[0]
 
 
 @torch.no_grad()
@@ -136,20 +110,73 @@ def completions(
 
     Weighing candidates is what takes long, and a candidate may serve more than one draw as it may serve a row twice.
     """
-    candidates, tables = max(candidates, 2 * draws), []
-    for part in batches(evidence, max(1, BATCH // candidates)):
+    candidates, tables = max(candidates, 2 * draws) if draws > 1 else candidates, []
+    for part in batches(evidence, BATCH // candidates):
         trace = propose(joint, part, rng=rng, candidates=candidates)
-        row, made = torch.arange(part.rows, device=joint.device), []
+        values, row, made = _decided(joint, part, trace), torch.arange(part.rows, device=joint.device), []
         for _ in range(draws):
             pick = rng.categorical(trace.log_weight.T)
-            kept = {
-                site.name: site.value.expand(candidates, *site.value.shape[1:])[pick, row]
-                for site in trace.sites.values()
-                if site.value is not None and (site.latent or site.name in firsts(joint))
-            }
-            made.append(_finish(joint, part, kept, rng))
+            made.append(_finish(joint, part, {name: value[pick, row] for name, value in values.items()}, rng))
         tables.append(made)
     return [{name: torch.cat([made[i][name] for made in tables]) for name in joint.fields} for i in range(draws)]
+
+
+@torch.no_grad()
+def complete_alike(joint: Joint, evidence: Evidence, n: int, *, rng: Random, candidates: int = 4) -> Draws:
+    """As :func:`complete`, ``n`` draws of a single row, all from one pool of candidates.
+
+    The pool grows until it is worth as many independent draws as there are rows, or is :data:`MOST` times as large as
+    at first. Rows are picked by systematic resampling (Kitagawa, 1996): a candidate that holds a share w of the weight
+    is picked n·w times, rounded down or up.
+
+    Args:
+        joint: the model.
+        evidence: a single row: known values and regions.
+        n: how many draws.
+        rng: where draws come from.
+        candidates: latents a draw, at least.
+    """
+    first = max(POOL, candidates * n)
+    pool: list[dict[str, Tensor]] = []
+    weights: list[Tensor] = []
+    drawn, effective = 0, 0.0
+    while drawn < first or (effective < n and drawn < MOST * first):
+        size = min(BATCH, first - drawn if drawn < first else drawn)
+        trace = propose(joint, evidence, rng=rng, candidates=size)
+        weights.append(trace.log_weight[:, 0].double())
+        pool.append({name: value[:, 0] for name, value in _decided(joint, evidence, trace).items()})
+        drawn, effective = drawn + size, _effective(torch.cat(weights))
+    pick = _systematic(torch.softmax(torch.cat(weights), 0), n, rng)
+    kept = {name: torch.cat([part[name] for part in pool])[pick] for name in pool[0]}
+    parts = [
+        _finish(joint, part, {name: value[start : start + BATCH] for name, value in kept.items()}, rng)
+        for start, part in zip(range(0, max(1, n), BATCH), batches(evidence.repeat(n), BATCH), strict=True)
+    ]
+    values = {name: torch.cat([part[name] for part in parts]) for name in joint.fields}
+    return Draws(values, min(float(n), effective))
+
+
+def _effective(log_weight: Tensor) -> float:
+    """What weighted draws ``[M]`` are worth (Kong, 1992)."""
+    return float(1 / torch.softmax(log_weight, 0).square().sum())
+
+
+def _systematic(share: Tensor, n: int, rng: Random) -> Tensor:
+    """``[n]`` indices in random order, each as often as its share says, rounded down or up."""
+    place = (torch.arange(n, device=share.device, dtype=share.dtype) + rng.number()) / max(1, n)
+    pick = torch.searchsorted(share.cumsum(0), place).clamp(max=len(share) - 1)
+    return pick[rng.permutation(n).to(pick.device)]
+
+
+def _decided(joint: Joint, evidence: Evidence, trace: Trace) -> dict[str, Tensor]:
+    """The values that a candidate's weight hangs on, ``[S, B, E…]``: latents, fields before them, conditions."""
+    decided = {*firsts(joint), *evidence.regions}
+    draws = len(trace.log_weight)
+    return {
+        site.name: site.value.expand(draws, *site.value.shape[1:])
+        for site in trace.sites.values()
+        if site.value is not None and (site.latent or site.name in decided)
+    }
 
 
 def _finish(joint: Joint, evidence: Evidence, kept: dict[str, Tensor], rng: Random) -> dict[str, Tensor]:

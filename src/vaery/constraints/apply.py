@@ -54,7 +54,7 @@ def kept(model: VAE, job: Job, answer: Any, held: Evidence, rng: Random, given: 
     def redraw(rows: Rows) -> dict[str, torch.Tensor]:
         part = held[torch.as_tensor(rows, device=model.joint_.device)]
         candidates = CANDIDATES if part.values or part.regions else 1
-        return complete(model.joint_, part, rng=stream, candidates=candidates).values
+        return complete(model.joint_, part, rng=stream, candidates=candidates)
 
     asked = {name: value for name, value in (given or {}).items() if isinstance(value, Between | OneOf)}
     free = free_cells(schema, held, Sheets(schema, answer).rows)

@@ -11,11 +11,9 @@ from vaery.core.errors import QueryError
 from vaery.core.evidence import Evidence, concatenate
 from vaery.core.job import job
 from vaery.core.random import Random
-from vaery.inference import complete, known_cells
+from vaery.inference import complete_alike, known_cells
 from vaery.joint import Joint
 from vaery.target import locate, spec
-
-CANDIDATES = 16  # latents that each new row is picked from
 
 
 @dataclass(frozen=True)
@@ -64,11 +62,17 @@ def augment(joint: Joint, evidence: Evidence, *, rng: Random, target: str, n: in
         raise QueryError(f"{target!r} is empty in all rows; augment needs rows whose class is known")
     counts = torch.bincount(codes)
     wanted = _shares(counts, n) if n else (counts.max() - counts) * (counts > 0)
-    classes = torch.arange(len(counts), device=codes.device).repeat_interleave(wanted)
-    asked = _of_class(joint, name, cell, classes)
-    new = complete(joint, asked, rng=rng.spawn(share_rows=False), candidates=CANDIDATES)
+    classes = torch.arange(len(counts), device=codes.device)
+    asked, stream = _of_class(joint, name, cell, classes), rng.spawn(share_rows=False)
+    parts = [
+        complete_alike(joint, asked[slice(code, code + 1)], k, rng=stream).values
+        for code, k in enumerate(wanted.tolist())
+        if k
+    ]
+    asked = asked[classes.repeat_interleave(wanted)]
+    new = {field: torch.cat([part[field] for part in parts]) for field in joint.fields} if parts else asked.values
     whole = _everywhere(joint, evidence)
-    both = concatenate([whole, _everywhere(joint, _all(new.values, len(classes)))])
+    both = concatenate([whole, _everywhere(joint, _all(new, asked.rows))])
     held = concatenate([whole, _everywhere(joint, asked)])
     return Augmented(both.rows, both.values, both.known, {}, evidence.rows, held)
 

@@ -14,12 +14,8 @@ from vaery.core.choose import from_prior
 from vaery.core.evidence import Evidence
 from vaery.core.job import job
 from vaery.core.random import Random
-from vaery.inference import BATCH, complete, propose
+from vaery.inference import BATCH, complete_alike
 from vaery.joint import Joint
-
-PILOT = 64  # rows whose weights tell whether one round of candidates is enough
-ENOUGH = 0.1  # the share of the candidates that must count for one round to be enough, and two of them at least
-ROUNDS = 8  # further rounds where it is not
 
 
 @dataclass(frozen=True)
@@ -27,8 +23,8 @@ class Generated(Evidence):
     """New rows; cells are known except where gaps were drawn.
 
     Attributes:
-        effective_sample_size: how many equally good draws the weighted candidates of a row are worth (the median over
-            rows, Kong, 1992), from 1 to ``candidates``. Equal to ``candidates`` where nothing was given.
+        effective_sample_size: how many independent draws the rows are worth at most, by the weights of what they were
+            picked from (Kong, 1992): from 1 to the number of rows, and just that where nothing was given.
     """
 
     effective_sample_size: float = math.nan
@@ -43,20 +39,19 @@ def generate(
     rng: Random,
     calibration: Mapping[str, Any] | None = None,
     n: int = 1000,
-    candidates: int = 32,
-    sweeps: int | None = None,
+    candidates: int = 4,
     nulls: bool = True,
 ) -> Generated:
     """New rows from the model, with whatever is given held fixed.
 
     Given values come back as they are; the rest is drawn from the model given them. Ranges and sets are conditions on
-    the draw. Nothing is rejected: rare conditions cost what common ones cost. How far to trust the result is its
-    effective sample size.
+    the draw, and nothing is rejected. Where something is given, all rows are picked by weight from one pool of
+    candidates, which grows until it is worth as many independent draws as rows are asked for, or is sixteen times as
+    large. How far to trust the result is its effective sample size.
 
     Args:
         n: how many rows.
-        candidates: latents that each row is picked from, by weight, where something is given.
-        sweeps: further rounds of candidates, each started from the row kept so far; none, unless too few count.
+        candidates: latents in the pool for each row, at least.
         nulls: leave cells empty as often, and together, as they were in the data; otherwise every row is complete.
 
     Returns:
@@ -66,13 +61,10 @@ def generate(
     evidence = evidence.to(joint.device)
     if not evidence.values and not evidence.regions:
         values, known = _from_prior(joint, n, rng), _gaps(joint, evidence, calibration if nulls else None, n, rng)
-        return Generated(n, values, known, {}, float(candidates))
-    if sweeps is None:
-        sweeps = _rounds(joint, evidence, rng, candidates)
-    draws = complete(joint, evidence.repeat(n), rng=rng, candidates=candidates, sweeps=sweeps)
-    effective = float(draws.effective.clamp(max=candidates).median()) if n else math.nan
+        return Generated(n, values, known, {}, float(n))
+    draws = complete_alike(joint, evidence, n, rng=rng, candidates=candidates)
     known = _gaps(joint, evidence, calibration if nulls else None, n, rng)
-    return Generated(n, draws.values, known, {}, effective)
+    return Generated(n, draws.values, known, {}, draws.effective)
 
 
 def _gaps(
@@ -97,11 +89,3 @@ def _from_prior(joint: Joint, n: int, rng: Random) -> dict[str, torch.Tensor]:
         trace = joint.trace(min(BATCH, n - start), from_prior(rng))
         parts.append({name: trace[name].value[0] for name in joint.fields})  # type: ignore[index]
     return {name: torch.cat([part[name] for part in parts]) for name in joint.fields}
-
-
-def _rounds(joint: Joint, evidence: Evidence, rng: Random, candidates: int) -> int:
-    """A few rounds more where the weights of one round are too uneven."""
-    if candidates < 2:
-        return 0
-    pilot = propose(joint, evidence.repeat(PILOT), rng=rng.spawn(), candidates=candidates)
-    return ROUNDS if float(pilot.effective_sample_size.median()) < max(2, ENOUGH * candidates) else 0

@@ -128,13 +128,13 @@ class AnyOrderDensity(Density):
     def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
         """The chain rule's terms along one order for each draw: exact, and the same for a row in any batch."""
         value, known = self._spread(value, known)
-        rank = self._ranks()  # [S, 1, D]: the step in which a cell's turn comes
+        rank, last = _closed_up(self._ranks(), known, self.net.steps)
         out = value.new_zeros(self.shape)
         projected = self.net._context(self.context)
         draws, rows = self.shape[:2]
-        together = max(1, min(self.net.steps, CHUNK // max(1, draws * rows)))
-        for start in range(0, self.net.steps, together):
-            steps = torch.arange(start, min(start + together, self.net.steps), device=value.device).view(-1, 1, 1, 1)
+        together = max(1, min(last, CHUNK // max(1, draws * rows)))
+        for start in range(0, last, together):
+            steps = torch.arange(start, min(start + together, last), device=value.device).view(-1, 1, 1, 1)
             seen = known & (rank < steps)  # [T, S, B, D]
             flat = lambda t: t.expand(len(steps), *t.shape[-t.dim() :]).flatten(0, 1)  # noqa: B023, E731
             density = self.net.predict(None if projected is None else flat(projected), flat(value), seen.flatten(0, 1))
@@ -226,3 +226,15 @@ class AnyOrderDensity(Density):
         if known is None:
             known = torch.ones((), dtype=torch.bool, device=value.device)
         return value.expand(*self.shape, 2), known.expand(self.shape)
+
+
+def _closed_up(rank: Tensor, known: Tensor, steps: int) -> tuple[Tensor, int]:
+    """``[S, B, D]`` the steps of the known cells numbered anew, without those in which nothing is known (nobody would
+    notice that they were skipped), and how many there are at most."""
+    if bool(known.all()):
+        return rank, steps
+    rank = rank.expand(known.shape)
+    taken = torch.zeros(*known.shape[:-1], steps, dtype=torch.long, device=known.device)
+    taken = taken.scatter_add(-1, rank, known.long()).clamp(max=1)
+    new = (taken.cumsum(-1) - 1).gather(-1, rank)
+    return torch.where(known, new, steps), int(taken.sum(-1).max()) if taken.numel() else 0
