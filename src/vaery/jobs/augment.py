@@ -70,7 +70,7 @@ def augment(joint: Joint, evidence: Evidence, *, rng: Random, target: str, n: in
         if k
     ]
     asked = asked[classes.repeat_interleave(wanted)]
-    new = {field: torch.cat([part[field] for part in parts]) for field in joint.fields} if parts else asked.values
+    new = {field: torch.cat([part[field] for part in parts]) for field in joint.fields} if parts else {}
     whole = _everywhere(joint, evidence)
     both = concatenate([whole, _everywhere(joint, _all(new, asked.rows))])
     held = concatenate([whole, _everywhere(joint, asked)])
