@@ -30,7 +30,8 @@ def in_raw(schema: Schema, result: Any, like: Any = None, keep: bool = False, ex
     if isinstance(result, Evidence):
         return _records(schema, result, like, keep, exact)
     if isinstance(result, Points):
-        return schema.summarise(_cpu(result.values), result.weight.cpu(), result.how, like, keep)
+        raw = schema.summarise(_cpu(result.values), result.weight.cpu(), result.how, like, keep)
+        return _emptied(schema, raw, getattr(result, "empty", {}))
     if isinstance(result, Tensor):
         return result.detach().cpu().numpy()
     if isinstance(result, list):
@@ -84,11 +85,25 @@ def as_they_came(schema: Schema, reasons: Sequence[list[dict[str, Any]]], rows: 
 def _records(schema: Schema, evidence: Evidence, like: Any, keep: bool, exact: Any) -> Any:
     values = _cpu(evidence.values)
     if original := getattr(evidence, "original", 0):  # the first rows are the user's own
-        return stack([like, schema.unpack({name: value[original:] for name, value in values.items()})])
+        known = {name: None if mask is None else mask[original:].cpu() for name, mask in evidence.known.items()}
+        return stack([like, schema.unpack({name: value[original:] for name, value in values.items()}, known=known)])
     if like is not None and schema.pack(like).rows != evidence.rows:
         like = None
     known = {name: None if mask is None else mask.cpu() for name, mask in evidence.known.items()}
     return schema.unpack(values, like=like, keep=keep, exact=exact, known=known)
+
+
+def _emptied(schema: Schema, raw: Any, empty: Mapping[str, Tensor]) -> Any:
+    """Raw rows with some cells (field → ``[B, D]`` bool) empty again."""
+    for name, cells in empty.items():
+        if not bool(cells.any()):
+            continue
+        field: Any = schema[name]
+        sheet = field.sheet(schema.parts(raw)[name])
+        for cell in cells.any(0).nonzero()[:, 0].tolist():
+            sheet.clear(str(field.cell_names[cell]), cells[:, cell].nonzero()[:, 0].cpu().numpy())
+        raw = {**raw, name: sheet.close()} if schema.wrapped else sheet.close()
+    return raw
 
 
 def _column(schema: Schema, result: Mapping[str, Any]) -> np.ndarray:

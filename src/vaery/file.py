@@ -15,6 +15,7 @@ from vaery.build import Choices, build
 from vaery.constraints.rules import Rules
 from vaery.core.errors import ModelFileError, VaeryError
 from vaery.fit import pick_device, spec
+from vaery.gaps import words
 from vaery.schema import Schema
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def info(model: VAE) -> dict[str, Any]:
         "vaery": __version__,
         "fields": fields,
         "constraints": [str(constraint) for constraint in model.rules_.constraints],
+        "gaps": words.about(model.joint_.fields, model.calibration_),
         "latent": list(model.choices_.latent),
         "prior": dict(model.choices_.prior),
         "parameters": sum(p.numel() for p in model.joint_.parameters()),
@@ -96,6 +98,8 @@ def card(model: VAE) -> str:
         "| field | kind | event | likelihood |", "|---|---|---|---|",
     ]  # fmt: skip
     lines += [f"| {f['name']} | {f['kind']} | {f['event']} | {f['likelihood']} |" for f in about["fields"]]
+    if about["gaps"]:
+        lines += ["", "Gaps:", "", *(f"* {gap['says']}" for gap in about["gaps"])]
     lines += [
         "",
         "Open it with `vaery.load(path)`. It answers every job: generate, impute, detect, embed, predict …",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vaery import checkpoint as checkpoints
-from vaery import gaps
+from vaery import gaps, unseen
 from vaery.build import Choices, build
 from vaery.constraints.rules import Rules
 from vaery.core.errors import ChoiceError, DataError
@@ -221,11 +221,12 @@ def refined(joint: Joint, choices: Choices, train: Evidence | Some, held_out: Ev
 
 def calibrate(joint: Joint, held_out: Evidence, rows: Evidence) -> dict[str, Any]:
     """What jobs need to know of the data beside the model: scores of held-out rows, sorted (p-values are read from
-    these), and which cells are empty together."""
+    these), why cells are empty, and how often levels are new."""
     held_out = held_out[slice(0, MOST_CALIBRATED)].to(joint.device)
     scores = score(joint, held_out, rng=Random(0, joint.device, share_rows=True))
     score_list = sorted(round(float(s), 6) for s in scores)
-    return {"score": score_list, "rows": rows.rows, "gaps": gaps.learn(rows, joint.fields)}
+    about = {"gaps": gaps.learn(rows, joint.fields), "unseen": unseen.learn(rows, joint.fields)}
+    return {"score": score_list, "rows": rows.rows, **about}
 
 
 def prepare(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | None:

@@ -25,6 +25,7 @@ from vaery.core.random import Random
 from vaery.joint import Joint
 from vaery.progress import tracked
 from vaery.schema import Schema, read, stack
+from vaery.unseen import warn
 
 if TYPE_CHECKING:
     from vaery.audit import Audit
@@ -230,6 +231,9 @@ class VAE(TransformerMixin, BaseEstimator):
         """A job about rows: all at once, or in slices where each row stands for itself."""
         spec, like = function.job, raw[0] if raw else None
         evidence = [self.schema_.pack(r).to(self.joint_.device) for r in raw]
+        if spec.gives != "frame":  # such a job speaks of each row, and says so itself
+            for rows in evidence:
+                warn(rows, self.calibration_.get("unseen"), besides=options.get("target"), stacklevel=4)
         if spec.rowwise and evidence[0].rows > SLICE:
             parts = []
             for i, start in enumerate(tracked(range(0, evidence[0].rows, SLICE), function.__name__)):

@@ -15,6 +15,7 @@ from vaery.core.evidence import Evidence
 from vaery.core.field import Field
 from vaery.core.members import member, members
 from vaery.core.region import Region
+from vaery.unseen import Rows, Unseen
 
 
 @dataclass(frozen=True)
@@ -62,17 +63,25 @@ class Schema:
             fields.append(member("kinds", kind).describe(part, name=name, **options))
         return cls(tuple(fields), wrapped), raw
 
-    def pack(self, raw: Any) -> Evidence:
-        """Raw rows, any field or cell missing, as evidence."""
+    def pack(self, raw: Any) -> Rows:
+        """Raw rows, any field or cell missing, as evidence. Levels that were never seen are unknown, and listed."""
         raw = read(raw)
         values: dict[str, Tensor] = {}
         known: dict[str, Tensor | None] = {}
+        unseen: list[Unseen] = []
+        absent: dict[str, list[int]] = {}
         for name, part in self.parts(raw).items():
-            values[name], known[name] = self[name].pack(part)
+            lenient = getattr(self[name], "pack_any", None)  # of kinds whose values have levels
+            if lenient is None:
+                values[name], known[name] = self[name].pack(part)
+                continue
+            values[name], known[name], new, absent[name] = lenient(part)
+            labels = self[name].cell_names or ()
+            unseen += [Unseen(name, cell, str(labels[cell]), tuple(at), first) for cell, (at, first) in new.items()]
         rows = {name: len(value) for name, value in values.items()}
         if len(set(rows.values())) > 1:
             raise DataError(f"every field must have the same number of rows; there are {rows}")
-        return Evidence(next(iter(rows.values()), 0), values, known)
+        return Rows(next(iter(rows.values()), 0), values, known, unseen=tuple(unseen), absent=absent)
 
     def given(self, asked: Mapping[str, Any]) -> tuple[Evidence, dict[str, dict[str, Any]]]:
         """What ``given=`` says, as one row of evidence, and the exact values by field and cell."""

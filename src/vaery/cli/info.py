@@ -53,6 +53,8 @@ def lines(about: Mapping[str, Any]) -> Iterator[str]:
             yield f"  columns: {', '.join(field['columns'])}"
     for constraint in about.get("constraints", ()):
         yield f"keeps: {constraint}"
+    for gap in about.get("gaps", ()):
+        yield f"gaps: {gap['says']}"
     levels = ", ".join(map(str, about["latent"]))
     yield f"latent: {levels}; prior {about['prior'].get('name')}"
     yield "made with: " + ", ".join(

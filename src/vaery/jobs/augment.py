@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from vaery import gaps
 from vaery.core.errors import QueryError
 from vaery.core.evidence import Evidence, concatenate
 from vaery.core.job import job
@@ -31,11 +34,19 @@ class Augmented(Evidence):
 
 @job(takes="rows", gives="records", keep=True)
 @torch.no_grad()
-def augment(joint: Joint, evidence: Evidence, *, rng: Random, target: str, n: int = 0) -> Augmented:
+def augment(
+    joint: Joint,
+    evidence: Evidence,
+    *,
+    rng: Random,
+    calibration: Mapping[str, Any] | None = None,
+    target: str,
+    n: int = 0,
+) -> Augmented:
     """Your rows, and new ones after them, so that every class is as frequent as the most frequent.
 
-    New rows are drawn from the model given their class. Train on the result, and test on rows that were never
-    augmented.
+    New rows are drawn from the model given their class, without gaps but for cells that do not apply. Train on the
+    result, and test on rows that were never augmented.
 
     Args:
         target: the column whose levels are the classes.
@@ -72,7 +83,10 @@ def augment(joint: Joint, evidence: Evidence, *, rng: Random, target: str, n: in
     asked = asked[classes.repeat_interleave(wanted)]
     new = {field: torch.cat([part[field] for part in parts]) for field in joint.fields} if parts else {}
     whole = _everywhere(joint, evidence)
-    both = concatenate([whole, _everywhere(joint, _all(new, asked.rows))])
+    made = Evidence(
+        asked.rows, new, {field: _there(joint, calibration, asked, field, value) for field, value in new.items()}
+    )
+    both = concatenate([whole, _everywhere(joint, made)])
     held = concatenate([whole, _everywhere(joint, asked)])
     return Augmented(both.rows, both.values, both.known, {}, evidence.rows, held)
 
@@ -93,8 +107,12 @@ def _of_class(joint: Joint, name: str, cell: int, classes: Tensor) -> Evidence:
     return Evidence(len(classes), {name: value}, {name: known})
 
 
-def _all(values: dict[str, Tensor], rows: int) -> Evidence:
-    return Evidence(rows, values, dict.fromkeys(values))
+def _there(
+    joint: Joint, calibration: Mapping[str, Any] | None, asked: Evidence, name: str, value: Tensor
+) -> Tensor | None:
+    """The cells of new rows that apply; what was asked for always does."""
+    block = gaps.blocks(calibration, joint.fields).get(name)
+    return None if block is None or not block.rules else block.filled_in(value) | known_cells(joint, asked, name)[1]
 
 
 def _everywhere(joint: Joint, evidence: Evidence) -> Evidence:

@@ -14,6 +14,7 @@ from vaery.core.errors import QueryError
 from vaery.core.evidence import Evidence, expand_mask
 from vaery.core.job import job
 from vaery.core.random import Random
+from vaery.flags import Flag, flags
 from vaery.inference import conditionals, jacobians, known_cells, sliced
 from vaery.joint import Joint
 from vaery.target import hide, raw_cells
@@ -71,6 +72,12 @@ def detect(
     of them. Listed are a row's most surprising cells, with what they hold and what the model expected there given the
     rest of the row; and last what is odd about the row as a whole ("together").
 
+    Two things are odd though no density of known cells sees them: a category that was never seen in training (its cell
+    counts as unknown), and a cell that is filled where it does not apply, or empty where it always is filled. They come
+    first among the reasons, and say ``"why"``. Their bits are not in the row's: they tell how rare such a thing is in
+    its column (for new categories the mass that Good and Turing's estimate leaves for them; Good, 1953). The row's
+    p-value is at most the share of ordinary rows that have one as odd, which adds as much to the share of false alarms.
+
     Args:
         fdr: share of false alarms among the outliers that is put up with.
         draws: latents drawn for each row; p-values are exact with the number that scores were calibrated with.
@@ -91,9 +98,12 @@ def detect(
             "this model kept no held-out scores to compare with, so it has no p-values; score_samples() works"
         )
     evidence = evidence.to(joint.device)
+    flagged = flags(joint.fields, evidence, calibration)
     found = shares(joint, evidence, rng=rng, draws=draws)
     p_value = (pareto if tail else conformal)(-found.total.cpu() / BITS, held_out)
-    why = _reasons(joint, evidence, found, reasons) if reasons > 0 else [[] for _ in range(evidence.rows)]
+    for flag in flagged:
+        p_value[flag.row] = min(float(p_value[flag.row]), flag.p_value)
+    why = _reasons(joint, evidence, found, reasons, flagged) if reasons > 0 else [[] for _ in range(evidence.rows)]
     return {"bits": found.total, "p_value": p_value, "outlier": discoveries(p_value, fdr), "reasons": why}
 
 
@@ -174,10 +184,15 @@ def discoveries(p_value: Tensor, fdr: float) -> Tensor:
     return p_value <= ordered[passes[-1]] if len(passes) else torch.zeros_like(p_value, dtype=torch.bool)
 
 
-def _reasons(joint: Joint, evidence: Evidence, found: Shares, count: int) -> list[list[dict[str, Any]]]:
-    """The most surprising cells of each row. Fields whose cells have no names (pictures) count as a whole."""
+def _reasons(
+    joint: Joint, evidence: Evidence, found: Shares, count: int, flagged: Sequence[Flag]
+) -> list[list[dict[str, Any]]]:
+    """The flagged cells of each row, then the most surprising others. Fields whose cells have no names (pictures) count
+    as a whole."""
     places, bits, rank = _candidates(joint, evidence, found)
-    listed: list[list[dict[str, Any]]] = [[] for _ in range(evidence.rows)]
+    listed = _flagged(joint, evidence, count, flagged)
+    for flag in flagged:
+        rank[flag.row, places.index((flag.field, flag.cell))] = -torch.inf
     for column in rank.topk(min(count, len(places)), 1).indices.T:
         here, some = (
             bits.gather(1, column[:, None])[:, 0].tolist(),
@@ -191,7 +206,25 @@ def _reasons(joint: Joint, evidence: Evidence, found: Shares, count: int) -> lis
                 label = name if cell is None or names is None else str(names[cell])
                 listed[row].append({"cell": label, "bits": here[row], **raw.get(row, {})})
     rest = [{"cell": TOGETHER, "bits": b} for b in found.together.tolist()]
-    return [[*cells, last] for cells, last in zip(listed, rest, strict=True)]
+    return [[*cells[:count], last] for cells, last in zip(listed, rest, strict=True)]
+
+
+def _flagged(joint: Joint, evidence: Evidence, count: int, flagged: Sequence[Flag]) -> list[list[dict[str, Any]]]:
+    """A reason for each flag, with what was expected there instead; ``None``: nothing."""
+    listed: list[list[dict[str, Any]]] = [[] for _ in range(evidence.rows)]
+    rounds: dict[int, list[Flag]] = {}  # the first flag of each row, the second of each …
+    taken = [0] * evidence.rows
+    for flag in flagged:
+        rounds.setdefault(taken[flag.row], []).append(flag)
+        taken[flag.row] += 1
+    for at in range(min(count, len(rounds))):
+        part = evidence[torch.tensor([flag.row for flag in rounds[at]], device=joint.device)]
+        raw = _raw_values(joint, part, [(flag.field, flag.cell) for flag in rounds[at]])
+        for i, flag in enumerate(rounds[at]):
+            name = str((joint.fields[flag.field].cell_names or [flag.field])[flag.cell])
+            about = {**raw.get(i, {}), **({} if flag.expects else {"expected": None})}
+            listed[flag.row].append({"cell": name, "bits": flag.bits, "why": flag.why, **about})
+    return listed
 
 
 def _candidates(joint: Joint, evidence: Evidence, found: Shares) -> tuple[list[tuple[str, int | None]], Tensor, Tensor]:

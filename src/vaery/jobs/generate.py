@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from vaery import gaps
 from vaery.core.choose import from_prior
 from vaery.core.evidence import Evidence
 from vaery.core.job import job
 from vaery.core.random import Random
-from vaery.inference import BATCH, complete_alike
+from vaery.core.region import Region
+from vaery.inference import BATCH, complete_alike, known_cells
 from vaery.joint import Joint
 
 
@@ -52,7 +54,8 @@ def generate(
     Args:
         n: how many rows.
         candidates: latents in the pool for each row, at least.
-        nulls: leave cells empty as often, and together, as they were in the data; otherwise every row is complete.
+        nulls: leave cells empty as they were in the data: never filled where they do not apply, else as often as in
+            rows that hold the same, and together; otherwise every row is complete.
 
     Returns:
         A :class:`Generated` of ``n`` rows.
@@ -60,30 +63,48 @@ def generate(
     rng = rng.spawn(share_rows=False)
     evidence = evidence.to(joint.device)
     if not evidence.values and not evidence.regions:
-        values, known = _from_prior(joint, n, rng), _gaps(joint, evidence, calibration if nulls else None, n, rng)
-        return Generated(n, values, known, {}, float(n))
-    draws = complete_alike(joint, evidence, n, rng=rng, candidates=candidates)
-    known = _gaps(joint, evidence, calibration if nulls else None, n, rng)
-    return Generated(n, draws.values, known, {}, draws.effective)
+        values, effective = _from_prior(joint, n, rng), float(n)
+    else:
+        draws = complete_alike(joint, _applying(joint, evidence, calibration), n, rng=rng, candidates=candidates)
+        values, effective = draws.values, draws.effective
+    known = _gaps(joint, evidence, calibration if nulls else None, values, rng)
+    return Generated(n, values, known, {}, effective)
 
 
 def _gaps(
-    joint: Joint, given: Evidence, calibration: Mapping[str, Any] | None, n: int, rng: Random
-) -> dict[str, torch.Tensor | None]:
+    joint: Joint, given: Evidence, calibration: Mapping[str, Any] | None, values: Mapping[str, Tensor], rng: Random
+) -> dict[str, Tensor | None]:
     """Which cells of the new rows are there; what was asked for always is."""
-    known: dict[str, torch.Tensor | None] = dict.fromkeys(joint.fields)
-    for name, learned in ((calibration or {}).get("gaps") or {}).items():
-        there = gaps.draw(learned, joint.fields[name].mask[0], n, rng)
-        if name in given:
-            mask = given.known[name]
-            there = there | (torch.ones_like(there) if mask is None else mask)
-        if name in given.regions:
-            there = there | given.regions[name].asked
-        known[name] = there
+    known: dict[str, Tensor | None] = dict.fromkeys(joint.fields)
+    for name, block in gaps.blocks(calibration, joint.fields).items():
+        known[name] = block.draw(values[name], _asked(joint, given, name), rng)
     return known
 
 
-def _from_prior(joint: Joint, n: int, rng: Random) -> dict[str, torch.Tensor]:
+def _asked(joint: Joint, given: Evidence, name: str) -> Tensor:
+    """``[1, D]`` bool: the cells of a field that something is asked of."""
+    asked = known_cells(joint, replace(given, rows=1), name)[1]
+    return asked | given.regions[name].asked if name in given.regions else asked
+
+
+def _applying(joint: Joint, given: Evidence, calibration: Mapping[str, Any] | None) -> Evidence:
+    """The same conditions, and that every cell which is asked for applies."""
+    regions = dict(given.regions)
+    for name, block in gaps.blocks(calibration, joint.fields).items():
+        also, old = block.required(_asked(joint, given, name)), given.regions.get(name)
+        if also is None:
+            continue
+        if old is not None:  # no cell is in both
+            mine = also.asked[..., None]
+            low, high = (torch.where(mine, a, b) for a, b in ((also.low, old.low), (also.high, old.high)))
+            low[..., 1:] = torch.where(mine, 1.0, low[..., 1:])  # of several intervals one is enough
+            high[..., 1:] = torch.where(mine, 0.0, high[..., 1:])
+            also = Region(also.asked | old.asked, torch.where(mine, also.levels, old.levels), low, high)
+        regions[name] = also
+    return replace(given, regions=regions)
+
+
+def _from_prior(joint: Joint, n: int, rng: Random) -> dict[str, Tensor]:
     parts = []
     for start in range(0, max(1, n), BATCH):
         trace = joint.trace(min(BATCH, n - start), from_prior(rng))

@@ -75,16 +75,16 @@ class VAEImputer(TransformerMixin, Adapter):
         return self
 
     def transform(self, X: Any) -> Any:
-        """The same rows without gaps.
+        """The same rows without gaps; cells that do not apply are filled, too: what comes after asks for it.
 
         Raises:
             QueryError: ``how`` is none of its words.
         """
         X = self._rows(X)
         if self.sample_posterior:
-            filled = self.model_.impute(X, draws=1, seed=self._seed())[0]
+            filled = self.model_.impute(X, draws=1, seed=self._seed(), everywhere=True)[0]
         else:
-            filled = self.model_.impute(X, how=self.how)
+            filled = self.model_.impute(X, how=self.how, everywhere=True)
         return self._finished(filled, X)
 
     def transform_draws(self, X: Any, draws: int = 20) -> list[Any]:
@@ -95,7 +95,7 @@ class VAEImputer(TransformerMixin, Adapter):
             draws: how many tables.
         """
         X = self._rows(X)
-        tables = self.model_.impute(X, draws=draws, seed=self._seed())
+        tables = self.model_.impute(X, draws=draws, seed=self._seed(), everywhere=True)
         return [self._finished(table, X) for table in tables]
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:

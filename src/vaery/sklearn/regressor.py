@@ -80,7 +80,7 @@ class VAERegressor(RegressorMixin, Adapter):
             coverage: in (0, 1). It is what the model believes: check it on rows of your own.
         """
         rows = self._frame(X)
-        spread = self.model_.impute(rows, interval=coverage)
+        spread = self.model_.impute(rows, interval=coverage, everywhere=True)
         ends = [column_of(spread[end], self.target_).astype(np.float64) for end in ("low", "high")]
         return np.stack(ends, 1)
 

@@ -29,7 +29,7 @@ def impute(setting: Setting) -> Tested | None:
     holes = punch(setting)
     if not holes.cells.any() and not holes.pixels:
         return None
-    answer, seconds = setting.ask("impute", holes.holed, interval=COVER)
+    answer, seconds = setting.ask("impute", holes.holed, interval=COVER, everywhere=True)
     filled = {name: setting.layout.open(part) for name, part in answer.items()}
     methods = {
         "vaery": filled["value"],
@@ -146,7 +146,7 @@ def _curve(setting: Setting, holes: Holes, main: PerColumn) -> tuple[dict[str, f
     part = Holes(holes.truth.take(some), holes.holed.take(some), holes.cells[some], {})
     found = []
     for said in CURVE:
-        ends, _ = setting.ask("impute", part.holed, interval=said)
+        ends, _ = setting.ask("impute", part.holed, interval=said, everywhere=True)
         inside = covered(setting, part, setting.layout.open(ends["low"]), setting.layout.open(ends["high"]))
         found.append({"said": said, "seen": inside(some), "count": float(inside.count.sum())})
     whole = main(everything(len(setting.rows)))

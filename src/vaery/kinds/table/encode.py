@@ -16,11 +16,17 @@ SINGLE = 1.2e-7  # how far single precision may be off, relative to the value
 Cells = tuple[Floats, Floats, NDArray[np.bool_]]
 
 
-def encode(column: Column, array: Array) -> Cells:
+def encode(column: Column, array: Array, unseen: list[int] | None = None) -> Cells:
     """Code, number and known, one entry a row; zeros where unknown.
 
+    Args:
+        column: what it is.
+        array: its values.
+        unseen: where to put the rows that hold a level which was never seen: they are unknown then.
+
     Raises:
-        DataError: a value is infinite, of the wrong type, or a level that was never seen; names the row.
+        DataError: a value is infinite, of the wrong type, or (without ``unseen``) a level that was never seen; names
+            the row.
     """
     known = arrays.known(array)
     if not known.any():
@@ -28,24 +34,37 @@ def encode(column: Column, array: Array) -> Cells:
     if not column.levels and column.family is None:
         raise words.wrong(column, array, known, "had no value at all when the model was described")
     if column.counted:
-        return _counted(column, array, known)
+        return _counted(column, array, known, unseen)
     if not _is_level_type(column, array):
         raise words.wrong(column, array, known)
     codes, values = arrays.levels(array)
     table = np.array([*(column.code_of.get(column.key(v), -1) for v in values), 0], dtype=np.int64)
     code = table[codes]  # nulls are -1: the last entry
-    if (code < 0).any():
-        raise words.unseen(column, array, int((code < 0).argmax()))
+    fresh = code < 0
+    if fresh.any():
+        known = _set_aside(column, array, known, fresh, unseen)
+        code = np.where(fresh, 0, code)
     return code.astype(np.float64), np.zeros(len(code)), known
 
 
-def _counted(column: Column, array: Array, known: NDArray[np.bool_]) -> Cells:
+def _set_aside(
+    column: Column, array: Array, known: NDArray[np.bool_], fresh: NDArray[np.bool_], unseen: list[int] | None
+) -> NDArray[np.bool_]:
+    """Values that were never seen: unknown ones, if that is asked for."""
+    if unseen is None:
+        raise words.unseen(column, array, int(fresh.argmax()))
+    unseen += np.flatnonzero(fresh).tolist()
+    return known & ~fresh
+
+
+def _counted(column: Column, array: Array, known: NDArray[np.bool_], unseen: list[int] | None) -> Cells:
     x = native(column, array, known)
     code, found = _match(column, x)
     number, fresh = np.zeros(len(x)), known & ~found
     if fresh.any():
         if column.family is None:
-            raise words.unseen(column, array, int(fresh.argmax()))
+            known = _set_aside(column, array, known, fresh, unseen)
+            return np.where(known, code, 0).astype(np.float64), number, known
         own = column.own(x[fresh])
         uncounted = (own < 0) | (own != np.rint(own))
         if column.family in COUNTS and uncounted.any():

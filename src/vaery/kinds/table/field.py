@@ -17,7 +17,7 @@ from vaery.core.errors import DataError, QueryError, choice
 from vaery.core.field import Field
 from vaery.core.query import Between, OneOf
 from vaery.core.region import Region
-from vaery.kinds.table import arrays
+from vaery.kinds.table import arrays, words
 from vaery.kinds.table.arrays import Array
 from vaery.kinds.table.column import COUNTS, Column
 from vaery.kinds.table.conditions import region_of, single
@@ -83,11 +83,27 @@ class TableField(Field):
     # ------------------------------------------------------------------ raw → packed
 
     def pack(self, raw: Any) -> tuple[Tensor, Tensor | None]:
+        return self._pack(open_frame(raw, self.name), None)
+
+    def pack_any(self, raw: Any) -> tuple[Tensor, Tensor | None, dict[int, tuple[list[int], str]], list[int]]:
+        """As :meth:`pack`, but levels that were never seen are unknown cells and no error.
+
+        Returns:
+            Value and known; cell → the rows that hold such a level, and the first of these, to be shown; the cells that
+            the rows have no column for.
+        """
         frame = open_frame(raw, self.name)
+        unseen: dict[int, list[int]] = {i: [] for i in range(len(self.columns))}
+        value, known = self._pack(frame, unseen)
+        placed = self._placed(frame)
+        new = {i: (rows, words.show(placed[i], rows[0])) for i, rows in unseen.items() if rows}
+        return value, known, new, [i for i in range(len(self.columns)) if i not in placed]
+
+    def _pack(self, frame: Frame, unseen: dict[int, list[int]] | None) -> tuple[Tensor, Tensor | None]:
         value = np.zeros((frame.rows, len(self.columns), 2), dtype=np.float32)
         known = np.zeros((frame.rows, len(self.columns)), dtype=bool)
         for i, array in self._placed(frame).items():
-            code, number, here = encode(self.columns[i], array)
+            code, number, here = encode(self.columns[i], array, None if unseen is None else unseen[i])
             value[:, i, 0], value[:, i, 1], known[:, i] = code, number, here
         return torch.from_numpy(value), None if known.all() and frame.rows else torch.from_numpy(known)
 

@@ -66,6 +66,12 @@ class Sheet:
         at = self.placed[name]
         self.arrays[at] = spliced(self.arrays[at], rows, cells)
 
+    def clear(self, name: str, rows: NDArray[np.int64]) -> None:
+        """Leave some rows of a column empty."""
+        import pyarrow as pa
+
+        self.splice(name, rows, pa.nulls(len(rows)))
+
     def settled(self, name: str, x: NDArray[Any]) -> NDArray[Any]:
         """Values as they will come back: rounded to the decimals that the column has, and to its type."""
         at = self.placed[name]
