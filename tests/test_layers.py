@@ -18,7 +18,7 @@ SRC = Path(__file__).parent.parent / "src" / "vaery"
 
 FAMILIES = {"likelihoods", "priors", "posteriors", "objectives", "coding"}
 ENGINE = {"adamw", "joint", "build", "train", "checkpoint", "gaps", "storage", "inference", "refine", "target"}
-ENGINE |= {"flags", "unseen"}  # what rows hold that no evidence can
+ENGINE |= {"flags", "unseen", "typical"}  # what rows hold that no evidence can, and how surprising they usually are
 FACE = {"", "model", "schema", "answer", "fit", "file", "progress", "constraints", "audit"}
 EDGES = {"cli", "studio", "scale", "sklearn", "report", "demo", "xray", "pool", "sdv"}
 

@@ -23,11 +23,12 @@ from vaery.core.field import Field
 from vaery.core.members import member
 from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated
-from vaery.jobs.score import score
+from vaery.jobs import detect
 from vaery.joint import Joint
 from vaery.refine import refine
 from vaery.schema import Schema
 from vaery.train import Plan, Trainer, choose_threads
+from vaery.typical import Typical
 
 if TYPE_CHECKING:
     from vaery.model import VAE
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 HELD_OUT = 0.1  # the share of rows that decides when to stop and calibrates scores
 MOST_HELD_OUT = 5000
 MOST_CALIBRATED = 2000  # held-out rows that are scored for p-values
+MOST_TYPICAL = 1000  # training rows that show how surprising rows usually are
 
 
 def fit(
@@ -89,7 +91,7 @@ def fit(
     model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, joint, choices
     model.rules_ = rules
     model.history_, model.trouble_, model.plan_ = state.history, state.trouble, asdict(plan)
-    model.calibration_ = calibrate(joint, held_out, rows)
+    model.calibration_ = calibrate(joint, train, held_out, rows)
 
 
 def split(rows: Evidence, rng: Random) -> tuple[Evidence | Some, Evidence]:
@@ -219,14 +221,23 @@ def refined(joint: Joint, choices: Choices, train: Evidence | Some, held_out: Ev
     return replace(choices, prior={"name": "mixture"}) if gain else choices
 
 
-def calibrate(joint: Joint, held_out: Evidence, rows: Evidence) -> dict[str, Any]:
-    """What jobs need to know of the data beside the model: scores of held-out rows, sorted (p-values are read from
-    these), why cells are empty, and how often levels are new."""
+def calibrate(joint: Joint, train: Evidence | Some, held_out: Evidence, rows: Evidence) -> dict[str, Any]:
+    """What jobs need to know of the data beside the model: how surprising training rows usually are; surprises and
+    oddness of held-out rows, sorted (p-values are read from these); why cells are empty; how often levels are new."""
     held_out = held_out[slice(0, MOST_CALIBRATED)].to(joint.device)
-    scores = score(joint, held_out, rng=Random(0, joint.device, share_rows=True))
-    score_list = sorted(round(float(s), 6) for s in scores)
-    about = {"gaps": gaps.learn(rows, joint.fields), "unseen": unseen.learn(rows, joint.fields)}
-    return {"score": score_list, "rows": rows.rows, **about}
+    some = train[torch.arange(min(train.rows, MOST_TYPICAL))].to(joint.device)
+    rng = lambda: Random(0, joint.device, share_rows=True)  # noqa: E731
+    usual, found = detect.shares(joint, some, rng=rng()), detect.shares(joint, held_out, rng=rng())
+    typical = Typical.of(*detect.columns(joint, some, usual), usual.total).to_json()
+    ordered = lambda x: sorted(round(float(v), 6) for v in x)  # noqa: E731
+    return {
+        "typical": typical,
+        "score": ordered(-found.total / detect.BITS),
+        "odd": ordered(detect.oddness(joint, held_out, found, {"typical": typical})),
+        "rows": rows.rows,
+        "gaps": gaps.learn(rows, joint.fields),
+        "unseen": unseen.learn(rows, joint.fields),
+    }
 
 
 def prepare(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | None:

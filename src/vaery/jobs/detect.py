@@ -18,6 +18,7 @@ from vaery.flags import Flag, flags
 from vaery.inference import conditionals, jacobians, known_cells, sliced
 from vaery.joint import Joint
 from vaery.target import hide, raw_cells
+from vaery.typical import Typical
 
 BITS = 1 / math.log(2)  # bits in a nat
 TOGETHER = "together"  # what is odd about a row as a whole
@@ -62,13 +63,15 @@ def detect(
 ) -> dict[str, Any]:
     """Which rows are odd, how sure that is, and why.
 
-    The score is the surprise -log2 p(row). Its p-value is the share of held-out rows that were scored as odd or odder
-    (conformal: exact in any sample size, as long as ordinary rows come from where the training rows came from; with n
-    held-out rows none is below 1 / (n + 1), so a few odd rows among very many need many held-out ones to stand out).
+    A row is odd if its surprise -log2 p(row) is unusually large, or if the surprises of its columns are far from what
+    is usual for each of them, whichever is further out in standard deviations (:mod:`vaery.typical`). Its p-value is
+    the share of held-out rows that are as odd or odder (conformal: exact in any sample size, as long as ordinary rows
+    come from where the training rows came from; with n held-out rows none is below 1 / (n + 1), so a few odd rows among
+    very many need many held-out ones to stand out).
     Outliers are what Benjamini and Hochberg's rule picks: of the rows it names, a share of ``fdr`` at most is expected
     to be ordinary (with p-values of this kind: Bates et al., 2023).
 
-    Reasons split the score up (the chain rule's terms, averaged over orders and latents); see :func:`shares` for all
+    Reasons split the surprise up (the chain rule's terms, averaged over orders and latents); see :func:`shares` for all
     of them. Listed are a row's most surprising cells, with what they hold and what the model expected there given the
     rest of the row; and last what is odd about the row as a whole ("together").
 
@@ -85,14 +88,16 @@ def detect(
         tail: tell rows apart that are odder than all held-out ones, by a Pareto tail; for few held-out rows.
 
     Returns:
-        Columns ``bits``, ``p_value``, ``outlier`` and ``reasons`` (a list of dicts a row).
+        Columns ``bits`` (the surprise), ``odd`` (what rows are ranked by), ``p_value``, ``outlier`` and ``reasons`` (a
+        list of dicts a row).
 
     Raises:
         QueryError: ``fdr`` is not a share, or the model was calibrated on no rows.
     """
     if not 0 < fdr < 1:
         raise QueryError(f"fdr={fdr} is not a share; write fdr=0.05 to put up with one false alarm in twenty")
-    held_out = (calibration or {}).get("score", ())
+    calibration = calibration or {}
+    held_out = [-odd for odd in reversed(calibration["odd"])] if "odd" in calibration else calibration.get("score", ())
     if not len(held_out):
         raise QueryError(
             "this model kept no held-out scores to compare with, so it has no p-values; score_samples() works"
@@ -100,11 +105,12 @@ def detect(
     evidence = evidence.to(joint.device)
     flagged = flags(joint.fields, evidence, calibration)
     found = shares(joint, evidence, rng=rng, draws=draws)
-    p_value = (pareto if tail else conformal)(-found.total.cpu() / BITS, held_out)
+    odd = oddness(joint, evidence, found, calibration)
+    p_value = (pareto if tail else conformal)(-odd.cpu(), held_out)
     for flag in flagged:
         p_value[flag.row] = min(float(p_value[flag.row]), flag.p_value)
     why = _reasons(joint, evidence, found, reasons, flagged) if reasons > 0 else [[] for _ in range(evidence.rows)]
-    return {"bits": found.total, "p_value": p_value, "outlier": discoveries(p_value, fdr), "reasons": why}
+    return {"bits": found.total, "odd": odd, "p_value": p_value, "outlier": discoveries(p_value, fdr), "reasons": why}
 
 
 @torch.no_grad()
@@ -119,6 +125,25 @@ def shares(joint: Joint, evidence: Evidence, *, rng: Random, draws: int = 8) -> 
     return Shares(
         join([p.cells for p in parts]), torch.cat([p.together for p in parts]), join([p.packed for p in parts])
     )
+
+
+def oddness(joint: Joint, evidence: Evidence, found: Shares, calibration: Mapping[str, Any]) -> Tensor:
+    """``[B]`` what rows are ranked by: :class:`~vaery.typical.Typical`'s standard deviations; where nothing was learned
+    of what is usual, the surprise in nats."""
+    plain = calibration.get("typical")
+    if plain is None:
+        return found.total.double() / BITS
+    return Typical.from_json(plain).oddness(*columns(joint, evidence, found), found.total)
+
+
+def columns(joint: Joint, evidence: Evidence, found: Shares) -> tuple[Tensor, Tensor]:
+    """Bits of each column that has a name, ``[B, C]``, and whether it is known. A picture has none."""
+    bits, known = [torch.zeros(evidence.rows, 0)], [torch.zeros(evidence.rows, 0, dtype=torch.bool)]
+    for name, share in found.cells.items():
+        if joint.fields[name].cell_names is not None and share.dim() == 2:
+            bits.append(share.cpu())
+            known.append(known_cells(joint, evidence, name)[1].cpu())
+    return torch.cat(bits, 1), torch.cat(known, 1)
 
 
 def _split(joint: Joint, evidence: Evidence, rng: Random, draws: int) -> Shares:

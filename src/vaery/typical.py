@@ -1,0 +1,102 @@
+"""Typical: how surprising each cell usually is, and how odd a row is that is not.
+
+The density alone ranks rows badly where columns differ in how much they usually surprise: one column of high entropy
+drowns the others, and a row where every cell is *less* surprising than ever (a newborn abalone) passes for the most
+normal of all. So two numbers are looked at, each in units of its own usual spread: the surprise of the whole row, and
+how far its cells' surprises are from what is usual for each (both ways). The larger one is how odd the row is.
+Model statistics as evidence beside the density: Morningstar et al. (2021), Nalisnick et al. (2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+LOW, HIGH = -3.0, 5.0  # how far a single cell may count, in standard deviations
+SHARPEST = 0.01  # bits: no surprise is taken for more constant than this
+
+
+@dataclass(frozen=True)
+class Usual:
+    """Mean and standard deviation of a number that differs from row to row; of several, side by side."""
+
+    mean: Tensor
+    sd: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor, known: Tensor | None = None) -> Usual:
+        """Down the rows ``x [B, …]``, of those that are known."""
+        x = x.double()
+        w = torch.ones_like(x) if known is None else known.to(x.dtype)
+        n = w.sum(0).clamp(min=1)
+        mean = (w * x).sum(0) / n
+        return cls(mean, ((w * (x - mean).square()).sum(0) / n).sqrt().clamp(min=SHARPEST))
+
+    def standard(self, x: Tensor) -> Tensor:
+        return (x.double() - self.mean.to(x.device)) / self.sd.to(x.device)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"mean": _rounded(self.mean), "sd": _rounded(self.sd)}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Usual:
+        return cls(*(torch.tensor(plain[k], dtype=torch.float64) for k in ("mean", "sd")))
+
+
+@dataclass(frozen=True)
+class Typical:
+    """What is usual among the rows that a model was fitted on.
+
+    Attributes:
+        cells: bits of each column.
+        row: bits of a row beyond what is usual for the columns that are known of it.
+        apart: how far a row's cells are from the usual, the sum over columns of squared standard deviations.
+    """
+
+    cells: Usual
+    row: Usual
+    apart: Usual
+
+    @classmethod
+    def of(cls, bits: Tensor, known: Tensor, total: Tensor) -> Typical:
+        """Learn from rows.
+
+        Args:
+            bits: ``[B, C]`` of each column.
+            known: ``[B, C]`` bool.
+            total: ``[B]`` bits of each row.
+        """
+        cells = Usual.of(bits, known)
+        return cls(cells, Usual.of(_beyond(cells, known, total)), Usual.of(_apart(cells, bits, known)))
+
+    def oddness(self, bits: Tensor, known: Tensor, total: Tensor) -> Tensor:
+        """``[B]`` how odd each row is, in standard deviations; arguments as for :meth:`of`."""
+        of_row = self.row.standard(_beyond(self.cells, known, total))
+        if not bits.shape[1]:
+            return of_row
+        return of_row.maximum(self.apart.standard(_apart(self.cells, bits, known)))
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: getattr(self, name).to_json() for name in ("cells", "row", "apart")}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Typical:
+        return cls(*(Usual.from_json(plain[name]) for name in ("cells", "row", "apart")))
+
+
+def _beyond(cells: Usual, known: Tensor, total: Tensor) -> Tensor:
+    return total.double() - known.double() @ cells.mean.to(total.device)
+
+
+def _apart(cells: Usual, bits: Tensor, known: Tensor) -> Tensor:
+    """An unknown cell counts as one that is as far from the usual as usual."""
+    far = cells.standard(bits).clamp(LOW, HIGH).square()
+    return torch.where(known, far, torch.ones_like(far)).sum(1)
+
+
+def _rounded(x: Tensor) -> Any:
+    return [round(float(v), 6) for v in x] if x.dim() else round(float(x), 6)
