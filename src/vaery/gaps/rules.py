@@ -54,10 +54,22 @@ class Rule:
         """
         code, number = value[..., self.by, 0], value[..., self.by, 1]
         said = torch.isin(code, torch.tensor(self.codes, dtype=code.dtype, device=code.device))
-        if self.low is not None or self.high is not None:
+        if self.ranged:
             low, high = -torch.inf if self.low is None else self.low, torch.inf if self.high is None else self.high
             said = said | ((code >= levels) & (number >= low) & (number <= high))
         return said
+
+    @property
+    def ranged(self) -> bool:
+        """Whether it speaks of a range of numbers."""
+        return self.low is not None or self.high is not None
+
+    def covers(self, spec: CellSpec, code: int) -> bool:
+        """Whether a level of the other cell lies in the range of numbers."""
+        if not self.ranged or code >= len(spec.positions):
+            return False
+        at = spec.positions[code]
+        return (self.low is None or at >= self.low) and (self.high is None or at <= self.high)
 
     def to_json(self) -> dict[str, Any]:
         return {k: v for k, v in asdict(self).items() if v is not None and v != ()}
@@ -170,8 +182,9 @@ def _of_pair(value: Tensor, known: Tensor, cells: Sequence[CellSpec], cell: int,
     rule = Rule(cell, by)
     low, high, edge = _ends(value[:, by], empty, cells[by], len(cells)) or (None, None, None)
     rule = replace(rule, low=low, high=high, edge=edge)
-    beyond = int(cells[by].levels) if cells[by].family is not None and low is None and high is None else None
-    rule = replace(rule, codes=_codes(value[:, by, 0].long(), empty, cells[by].levels, beyond, len(cells)))
+    code, left = value[:, by, 0].long(), ~rule.says(value, cells[by].levels)
+    codes = _codes(code[left], empty[left], cells[by], len(cells), rule)
+    rule = replace(rule, codes=codes)
     said = rule.says(value, cells[by].levels)
     rows, others = int(said.sum()), int((~said).sum())
     filled, also = int((said & ~empty).sum()), int((~said & empty).sum())
@@ -180,21 +193,28 @@ def _of_pair(value: Tensor, known: Tensor, cells: Sequence[CellSpec], cell: int,
     return float(filled + also + int((~here).sum())), rule
 
 
-def _codes(code: Tensor, empty: Tensor, levels: int, number: int | None, pairs: int) -> tuple[int, ...]:
-    """The codes under which a cell is always empty, by more than chance.
+def _codes(code: Tensor, empty: Tensor, spec: CellSpec, pairs: int, rule: Rule) -> tuple[int, ...]:
+    """The codes under which a cell is always empty, by more than chance; or without, in the range of its numbers.
 
     A level of n rows is always empty by chance with p^n, p the rate of gaps elsewhere; that must be small after as
     many tries as there are levels and columns.
+
+    Args:
+        code, empty: ``[B]`` rows beyond the range: what the other cell holds, and whether this one is empty.
+        spec: of the other cell.
+        pairs: how many other cells are tried.
+        rule: with the range, if there is one.
     """
-    rows = torch.bincount(code, minlength=levels + 1).double()
-    gone = torch.bincount(code[empty], minlength=levels + 1).double()
+    rows = torch.bincount(code, minlength=spec.levels + 1).double()
+    gone = torch.bincount(code[empty], minlength=spec.levels + 1).double()
     slack = (SLACK * rows).floor() + (rows >= LEAST)
-    pure = (rows > 0) & (rows - gone <= slack) & (gone > 0)
-    pure[levels:] &= number is not None
+    always = (rows > 0) & (rows - gone <= slack) & (gone > 0)
+    always[spec.levels :] &= spec.family is not None and not rule.ranged
+    pure, tries = always.clone(), pairs * max(1, int((rows > 0).sum()))
     for _ in range(2):  # the rate elsewhere depends on what is taken out, and the other way round
         rate = (gone[~pure].sum() + 1) / (rows[~pure].sum() + 2)
-        pure &= rows * rate.log() < math.log(CHANCE / (pairs * int((rows > 0).sum())))
-    return tuple(pure.nonzero()[:, 0].tolist())
+        pure &= rows * rate.log() < math.log(CHANCE / tries)
+    return tuple(c for c in always.nonzero()[:, 0].tolist() if pure[c] or rule.covers(spec, c))
 
 
 def _ends(cell: Tensor, empty: Tensor, spec: CellSpec, pairs: int) -> tuple[float | None, float | None, float] | None:

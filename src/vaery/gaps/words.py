@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from vaery.core.cells import CellSpec
 from vaery.core.field import Field
 from vaery.gaps.block import Block, blocks
 from vaery.gaps.rules import Rule
@@ -55,7 +54,7 @@ def said(field: Field, rule: Rule) -> str:
     name = str((field.cell_names or [rule.by])[rule.by])
     spec = (field.cells or ())[rule.by]
     levels = spec.levels
-    codes = [code for code in rule.codes if code < levels and not _inside(rule, spec, code)]
+    codes = [code for code in rule.codes if code < levels and not rule.covers(spec, code)]
     ends = [end for end in (rule.low, rule.high) if end is not None]
     probe = torch.zeros(len(codes) + len(ends), *field.event)
     probe[:, rule.by, 0] = torch.tensor([*codes, *[levels] * len(ends)], dtype=torch.float32)
@@ -67,14 +66,6 @@ def said(field: Field, rule: Rule) -> str:
     for end, text in zip(ends, raw[len(codes) :], strict=True):
         parts.append(f"{text} or {'more' if end == rule.low else 'less'}")
     return f"{name} is {', or '.join(parts)}"
-
-
-def _inside(rule: Rule, spec: CellSpec, code: int) -> bool:
-    """Whether a level lies in the range that is named anyway."""
-    if not spec.positions or (rule.low is None and rule.high is None):
-        return False
-    at = spec.positions[code]
-    return (rule.low is None or at >= rule.low) and (rule.high is None or at <= rule.high)
 
 
 def _drivers(block: Block, cell: int) -> list[int]:

@@ -19,6 +19,8 @@ from vaery.core.region import Region
 from vaery.inference import BATCH, complete_alike, known_cells
 from vaery.joint import Joint
 
+ROUNDS = 8  # of draws for rows in which something does not apply that was asked for
+
 
 @dataclass(frozen=True)
 class Generated(Evidence):
@@ -65,8 +67,9 @@ def generate(
     if not evidence.values and not evidence.regions:
         values, effective = _from_prior(joint, n, rng), float(n)
     else:
-        draws = complete_alike(joint, _applying(joint, evidence, calibration), n, rng=rng, candidates=candidates)
-        values, effective = draws.values, draws.effective
+        asked = _applying(joint, evidence, calibration)
+        draws = complete_alike(joint, asked, n, rng=rng, candidates=candidates)
+        values, effective = _rounded(joint, asked, draws.values, calibration, rng, candidates), draws.effective
     known = _gaps(joint, evidence, calibration if nulls else None, values, rng)
     return Generated(n, values, known, {}, effective)
 
@@ -102,6 +105,27 @@ def _applying(joint: Joint, given: Evidence, calibration: Mapping[str, Any] | No
             also = Region(also.asked | old.asked, torch.where(mine, also.levels, old.levels), low, high)
         regions[name] = also
     return replace(given, regions=regions)
+
+
+def _rounded(
+    joint: Joint,
+    asked: Evidence,
+    values: dict[str, Tensor],
+    calibration: Mapping[str, Any] | None,
+    rng: Random,
+    candidates: int,
+) -> dict[str, Tensor]:
+    """The few rows drawn again in which a number, once rounded, says that what was asked for does not apply."""
+    found = [(k, b) for k, b in gaps.blocks(calibration, joint.fields).items() if b.rules]
+    for _ in range(ROUNDS):
+        wrong = torch.zeros(len(next(iter(values.values()))), dtype=torch.bool, device=joint.device)
+        for name, block in found:
+            wrong |= (~block.filled_in(values[name]) & _asked(joint, asked, name)).any(1)
+        if not bool(wrong.any()) or bool(wrong.all()):  # all: it was given together with what says so
+            break
+        again = complete_alike(joint, asked, int(wrong.sum()), rng=rng, candidates=candidates).values
+        values = {k: v.index_put((wrong,), again[k]) for k, v in values.items()}
+    return values
 
 
 def _from_prior(joint: Joint, n: int, rng: Random) -> dict[str, Tensor]:

@@ -131,6 +131,8 @@ def _numpy_column(column: Restored) -> Any:
     values = array.to_numpy(zero_copy_only=False)
     if dtype is None or (array.null_count and dtype.kind in "iubSU"):
         return values
+    if dtype.kind in "SU":  # a text may have come in that is longer than all others
+        return values.astype(max(dtype, values.astype(dtype.kind).dtype, key=lambda d: d.itemsize))
     return values.astype(dtype)
 
 
@@ -219,7 +221,8 @@ def _polars_dtype(column: Restored) -> Any:
 
     dtype = column.dtype
     if dtype == "Enum":
-        return pl.Enum(list(map(str, column.categories or ())))
+        there = [v for v in column.array.unique().to_pylist() if v is not None]  # a new one may have come in
+        return pl.Enum(list(dict.fromkeys([*map(str, column.categories or ()), *there])))
     if found := re.fullmatch(r"(Datetime|Duration)\(time_unit='(\w+)'(?:, time_zone=(?:None|'(.+)'))?\)", dtype):
         return pl.Datetime(found[2], found[3]) if found[1] == "Datetime" else pl.Duration(found[2])  # type: ignore[arg-type]
     if found := re.fullmatch(r"Decimal\(precision=(\d+), scale=(\d+)\)", dtype):
