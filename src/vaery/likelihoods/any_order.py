@@ -88,8 +88,7 @@ class AnyOrder(nn.Module):
     def _by_cell(self, centre: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
         numbers = self.factors.numbers
         lead = (*centre.shape[:-1], self.cells)
-        at = torch.zeros(lead, device=centre.device, dtype=centre.dtype)
-        wide = torch.ones(lead, device=centre.device, dtype=centre.dtype)
+        at, wide = centre.new_zeros(lead), centre.new_ones(lead)
         at[..., numbers], wide[..., numbers] = centre[..., : len(numbers)], spread[..., : len(numbers)]
         return at, wide
 
