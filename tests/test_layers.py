@@ -19,7 +19,8 @@ SRC = Path(__file__).parent.parent / "src" / "vaery"
 FAMILIES = {"likelihoods", "priors", "posteriors", "objectives", "coding"}
 ENGINE = {"adamw", "joint", "build", "train", "checkpoint", "gaps", "storage", "inference", "refine", "target"}
 ENGINE |= {"flags", "unseen", "typical"}  # what rows hold that no evidence can, and how surprising they usually are
-FACE = {"", "model", "schema", "answer", "fit", "file", "progress", "constraints", "audit"}
+ENGINE |= {"private"}
+FACE = {"", "model", "schema", "answer", "fit", "file", "progress", "constraints", "audit", "privately"}
 EDGES = {"cli", "studio", "scale", "sklearn", "report", "demo", "xray", "pool", "sdv"}
 
 # What each part of the house may import of the others. A part may always import itself, and what "itself" is says
@@ -219,7 +220,7 @@ UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shel
 NETWORK = {"socket", "ssl", "http", "urllib.request", "ftplib", "smtplib", "requests", "httpx", "aiohttp", "urllib3"}
 CODE = {"eval", "exec", "compile", "__import__"}
 GLOBAL_STREAMS = ("torch.manual_seed", "torch.cuda.manual_seed", "torch.seed", "numpy.random.", "np.random.", "random.")
-GENERATORS = ("default_rng", "Generator", "SeedSequence", "PCG64", "BitGenerator", "RandomState")
+GENERATORS = ("default_rng", "Generator", "SeedSequence", "PCG64", "Philox", "BitGenerator", "RandomState")
 MAY_SEED = {"core/random.py", "train.py"}  # inside `isolated`, which leaves the global stream as it was
 ON_THE_NET = {"studio", "scale"}
 

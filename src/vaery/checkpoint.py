@@ -49,7 +49,7 @@ def resume(trainer: Trainer, folder: Path) -> bool:
 
 
 def _put(trainer: Trainer, path: Path, saved: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    from vaery.train import State, copy
+    from vaery.train import copy
 
     if trainer.plan.seconds is not None:  # how many steps fit into the time was measured then
         trainer.plan = replace(trainer.plan, steps=saved["plan"]["steps"])
@@ -63,8 +63,9 @@ def _put(trainer: Trainer, path: Path, saved: dict[str, Any], tensors: dict[str,
         copy([tensors[f"{name}.{i}"] for i in range(len(group))], group)
     trainer.rng.restore(tensors["rng"])
     trainer.order, trainer.evaluation_seed = tensors["order"], saved["evaluation_seed"]
-    state = {k: v for k, v in saved.items() if k in State.__dataclass_fields__}
-    trainer.state = State(**{**state, "best": -math.inf if state["best"] is None else state["best"]})
+    kind = type(trainer.state)
+    state = {k: v for k, v in saved.items() if k in kind.__dataclass_fields__}
+    trainer.state = kind(**{**state, "best": -math.inf if state["best"] is None else state["best"]})
 
 
 def _groups(trainer: Trainer) -> dict[str, list[Tensor]]:

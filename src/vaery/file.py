@@ -16,6 +16,7 @@ from vaery.constraints.rules import Rules
 from vaery.core.errors import ModelFileError, VaeryError
 from vaery.fit import pick_device, spec
 from vaery.gaps import words
+from vaery.private import how_good, paragraph, plain
 from vaery.schema import Schema
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def save(model: VAE, path: str | os.PathLike[str]) -> None:
         "history": model.history_,
         "trouble": model.trouble_,
         "calibration": model.calibration_,
+        "private": model.private_,
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
     }
     storage.write(path, storage.jsonable(manifest), model.joint_.state_dict(), card(model))
@@ -55,6 +57,7 @@ def load(path: str | os.PathLike[str], device: str = "auto") -> VAE:
         model.joint_ = joint.to(pick_device(device)).eval()
         for name in ("history", "trouble", "plan", "calibration"):
             setattr(model, f"{name}_", manifest[name])
+        model.private_ = manifest.get("private")
     except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, IndexError, VaeryError) as error:
         raise ModelFileError(
             f"{path}: the manifest and the weights do not make a model ({str(error).splitlines()[0]})"
@@ -85,6 +88,7 @@ def info(model: VAE) -> dict[str, Any]:
         "seconds": last.get("seconds"),
         "held_out_bits": -model.held_out_bound() / np.log(2),
         "trouble": list(model.trouble_),
+        "private": model.private_,
     }
 
 
@@ -94,12 +98,14 @@ def card(model: VAE) -> str:
     lines = [
         "---", "library_name: vaery", "tags: [variational-autoencoder]", "---", "", "# A vaery model", "",
         f"Fitted on {about['rows']} rows with vaery {__version__}: {about['parameters']:,} parameters, "
-        f"{about['steps']} steps, held-out bound {about['held_out_bits']:.2f} bits a row.", "",
+        f"{about['steps']} steps, {how_good(about)}.", "",
         "| field | kind | event | likelihood |", "|---|---|---|---|",
     ]  # fmt: skip
     lines += [f"| {f['name']} | {f['kind']} | {f['event']} | {f['likelihood']} |" for f in about["fields"]]
     if about["gaps"]:
         lines += ["", "Gaps:", "", *(f"* {gap['says']}" for gap in about["gaps"])]
+    if about["private"] is not None:
+        lines += ["", *paragraph(about["private"])]
     lines += [
         "",
         "Open it with `vaery.load(path)`. It answers every job: generate, impute, detect, embed, predict …",
@@ -112,4 +118,5 @@ def _plain_settings(model: VAE) -> dict[str, Any]:
     settings = model.get_params(deep=False)
     if not isinstance(settings["objective"], str):
         settings["objective"] = spec(settings["objective"])
+    settings["private"] = plain(settings["private"])
     return settings

@@ -25,6 +25,9 @@ from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated
 from vaery.jobs import detect
 from vaery.joint import Joint
+from vaery.private import Private, small
+from vaery.private.trainer import PrivateTrainer, planned, trainer_of
+from vaery.privately import calibrate_privately, split_privately
 from vaery.refine import refine
 from vaery.schema import Schema
 from vaery.train import Plan, Trainer, choose_threads
@@ -57,10 +60,12 @@ def fit(
     rules = Rules.learn(model.constraints, schema, raw)
     rows = schema.pack(raw)
     rng = Random(model.random_state if model.random_state is not None else int.from_bytes(os.urandom(4), "big"))
-    train, held_out = split(rows, rng)
+    private = Private.of(model.private)
+    train, held_out = split(rows, rng) if private is None else split_privately(rows, rng)
     choices = settle(model, schema.fields, train.rows)
     joint = build(schema.fields, choices, seed=rng.seed()).to(pick_device(model.device))
-    start_from_data(joint, train, rng)
+    if private is None:
+        start_from_data(joint, train, rng)
     objective = pick_objective(model.objective, schema.fields, train.rows)
     plan, most = make_plan(model, schema.fields, train.rows, budget, epochs), torch.get_num_threads()
     folder = prepare(checkpoint, resume)
@@ -70,7 +75,7 @@ def fit(
         if plan.seconds is not None:
             plan = within(plan, joint, train, objective, spent=time.perf_counter() - started)
         with watcher(verbose) as watch:
-            trainer = Trainer(
+            trainer = trainer_of(plan)(
                 joint,
                 train,
                 held_out,
@@ -86,12 +91,16 @@ def fit(
             state = trainer.fit()
     finally:
         torch.set_num_threads(most)
-    if model.refine and choices.prior["name"] == "normal":
+    if model.refine and private is None and choices.prior["name"] == "normal":
         choices = refined(joint, choices, train, held_out, rng)
     model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, joint, choices
     model.rules_ = rules
-    model.history_, model.trouble_, model.plan_ = state.history, state.trouble, asdict(plan)
-    model.calibration_ = calibrate(joint, train, held_out, rows)
+    model.history_, model.trouble_, model.plan_ = state.history, state.trouble, asdict(replace(plan, private=None))
+    if isinstance(trainer, PrivateTrainer):
+        model.private_ = trainer.report()
+        model.calibration_ = calibrate_privately(joint, held_out, rows.rows, trainer)
+    else:
+        model.private_, model.calibration_ = None, calibrate(joint, train, held_out, rows)
 
 
 def split(rows: Evidence, rng: Random) -> tuple[Evidence | Some, Evidence]:
@@ -108,6 +117,8 @@ def split(rows: Evidence, rng: Random) -> tuple[Evidence | Some, Evidence]:
 def settle(model: VAE, fields: tuple[Field, ...], rows: int) -> Choices:
     """Every ``"auto"`` that shapes the model, decided by the kinds of its fields."""
     advice = {f.name: member("kinds", f.kind).suggest(f, rows) for f in fields}
+    if model.private is not None:
+        advice = {name: small(a) for name, a in advice.items()}
     pick = lambda asked, found: found if asked == "auto" else asked  # noqa: E731
     latent = pick(model.latent, max(a["latent"] for a in advice.values()))
     names = model.first if not isinstance(model.first, str) else (model.first,)
@@ -129,6 +140,8 @@ def make_plan(model: VAE, fields: tuple[Field, ...], rows: int, budget: str | fl
         for key, value in member("kinds", f.kind).suggest(f, rows).get("plan", {}).items():
             advice[key] = max(advice.get(key, value), value) if key == "steps" else value
     plan = replace(Plan(), **advice)
+    if (private := Private.of(model.private)) is not None:
+        plan = planned(plan, private, rows)
     asked = {"steps": model.steps, "batch": model.batch, "learning_rate": model.learning_rate}
     plan = replace(plan, **{k: v for k, v in asked.items() if v != "auto"})
     if model.precision != "auto":
@@ -189,7 +202,9 @@ def _trial(joint: Joint, train: Evidence | Some, objective: Objective, plan: Pla
     """A training step that leaves no trace: on a copy of the model, with draws of its own."""
     import copy
 
-    trainer = Trainer(copy.deepcopy(joint), train, train[slice(0, 1)], objective, plan, rng=Random(0, joint.device))
+    trainer = trainer_of(plan)(
+        copy.deepcopy(joint), train, train[slice(0, 1)], objective, plan, rng=Random(0, joint.device)
+    )
 
     def step() -> float:
         with isolated(0):  # dropout draws from the global stream, which is the user's out here

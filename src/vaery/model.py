@@ -61,6 +61,9 @@ class VAE(TransformerMixin, BaseEstimator):
         steps: planned steps of the optimiser; ``"auto"``: by the data. Training stops earlier when the held-out bound
             stops rising.
         batch, learning_rate: of the optimiser; ``"auto"``: by the data.
+        private: differentially private training: ε for one row, or ``{"epsilon": 3.0, "delta": 1e-5, "clip": 1.0}``;
+            ``None``: none. Covers the weights and the scores that p-values come from, not what describes the columns
+            (levels, quantiles, smallest and largest values); ``info()["private"]`` says what was spent.
         random_state: a seed. The same seed gives the same bits on the same machine and thread count.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` …
         threads: ``"auto"`` measures one against all; or a number.
@@ -72,6 +75,7 @@ class VAE(TransformerMixin, BaseEstimator):
         history_: a table of the fit: step, seconds, held-out bound (nats a row) and its parts.
         calibration_: what was learned on held-out rows.
         choices_: the shape of the model, every ``"auto"`` settled.
+        private_: what a private fit promised, what it spent and what that covers; ``None``: the fit was not private.
         trouble_: what went wrong and was survived while training, in sentences.
 
     >>> import numpy as np
@@ -89,6 +93,7 @@ class VAE(TransformerMixin, BaseEstimator):
     plan_: dict[str, Any]
     history_: list[dict[str, Any]]
     trouble_: list[str]
+    private_: dict[str, Any] | None
     calibration_: dict[str, Any]
     effective_sample_size_: float
 
@@ -115,6 +120,7 @@ class VAE(TransformerMixin, BaseEstimator):
         steps: int | str = "auto",
         batch: int | str = "auto",
         learning_rate: float | str = "auto",
+        private: float | Mapping[str, Any] | None = None,
         random_state: int | None = 0,
         device: str = "auto",
         threads: int | str = "auto",
@@ -136,6 +142,7 @@ class VAE(TransformerMixin, BaseEstimator):
         self.steps = steps
         self.batch = batch
         self.learning_rate = learning_rate
+        self.private = private
         self.random_state = random_state
         self.device = device
         self.threads = threads
@@ -325,9 +332,9 @@ class VAE(TransformerMixin, BaseEstimator):
         return audit(self, train, test, synthetic, **options)
 
     def held_out_bound(self) -> float:
-        """The best held-out bound of the fit, nats a row (of packed values)."""
+        """The best held-out bound of the fit, nats a row (of packed values); nan of a private fit."""
         self._check_fitted()
-        return max((row["bound"] for row in self.history_), default=float("nan"))
+        return max((row["bound"] for row in self.history_ if "bound" in row), default=float("nan"))
 
     def evaluate(
         self,

@@ -24,6 +24,7 @@ from vaery.core.evidence import Evidence, Some
 from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated, seed_global
 from vaery.joint import Joint
+from vaery.private import Private
 
 AVERAGE = 16  # steps between two updates of the averaged weights
 CHECK = 50  # steps between two looks at the loss
@@ -45,6 +46,7 @@ class Plan:
         seconds: time budget; the schedule then follows the clock, whichever of steps and seconds is further on.
         precision: "float32", or "bfloat16" for matrix products under autocast.
         evaluations: how often the held-out bound is looked at over the planned steps.
+        private: differential privacy, if asked for; see :class:`~vaery.private.trainer.PrivateTrainer`.
     """
 
     steps: int = 4000
@@ -57,6 +59,7 @@ class Plan:
     seconds: float | None = None
     precision: str = "float32"
     evaluations: int = 40
+    private: Private | None = None
 
 
 @dataclass
@@ -192,14 +195,19 @@ class Trainer:
 
     def step(self, batch: Evidence) -> Tensor:
         """One step of the optimiser; the loss, still on the device."""
-        loss = self._loss(batch)
-        self.optimizer.zero_grad()  # as late as this, so that new gradients find the old ones' memory
-        loss.backward()
+        loss = self._backward(batch)
         self.optimizer.step(self._rate())
         self.state.step += 1
         if self.plan.average and self.state.step % AVERAGE == 0:
             decay = min(self.plan.average, (1 + self.state.step) / (10 + self.state.step)) ** AVERAGE
             torch._foreach_lerp_(self.averaged, self.parameters, 1 - decay)
+        return loss
+
+    def _backward(self, batch: Evidence) -> Tensor:
+        """How the gradient of a batch is made: puts it where the optimiser looks, and returns the loss."""
+        loss = self._loss(batch)
+        self.optimizer.zero_grad()  # as late as this, so that new gradients find the old ones' memory
+        loss.backward()
         return loss.detach()
 
     def _loss(self, batch: Evidence) -> Tensor:
@@ -255,7 +263,7 @@ class Trainer:
         self._said = now
         share = max(self.progress, 1e-6)
         left = self.seconds * (1 - share) / share
-        bound = self.state.history[-1]["bound"] if self.state.history else math.nan
+        bound = self.state.history[-1].get("bound", math.nan) if self.state.history else math.nan
         self.watch(Progress(share, left, self.state.step, bound))
 
     # ------------------------------------------------------------------ non-finite steps

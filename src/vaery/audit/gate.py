@@ -105,6 +105,7 @@ def audit(
         {name: len(rows) for name, rows in sets.rows.items()},
         tuple(listed(found.to_train, near, sets.rows["synthetic"], sets.rows["training"])),
         {"confidence": confidence, "seed": seed, "most": most, **limits},
+        getattr(model, "private_", None),
     )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from vaery.private import sentence
+
 WIDTH = 110  # characters of a line
 
 
@@ -45,12 +47,14 @@ class Audit:
         look_at: synthetic rows that are copies of rare training rows, or nearly so: their number (``row``), that of the
             training row (``train``), the distance, and the distance to the next training row.
         settings: confidence, seed and limits.
+        private: what the model promises by itself, if its training was private: ε, δ, and what these cover.
     """
 
     parts: tuple[Part, ...]
     rows: Mapping[str, int]
     look_at: tuple[Mapping[str, Any], ...]
     settings: Mapping[str, Any]
+    private: Mapping[str, Any] | None = None
 
     @property
     def passed(self) -> bool:
@@ -81,11 +85,15 @@ class Audit:
             "parts": [{**asdict(part), "detail": dict(part.detail)} for part in self.parts],
             "look_at": [dict(row) for row in self.look_at],
             "settings": dict(self.settings),
+            "private": None if self.private is None else dict(self.private),
         }
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{count:,} {name.replace('_', '-')} rows" for name, count in self.rows.items())
         lines = [f"privacy audit: {self.verdict}", f"  {rows}"]
+        if self.private is not None:
+            words = f"  the model was {sentence(self.private)}; not covered: {self.private['leaves_out']}"
+            lines.append(textwrap.fill(words, WIDTH, subsequent_indent="    "))
         for part in self.parts:
             words = f"  {'pass' if part.passed else 'FAIL'}  {part.name}: {part.reason}"
             lines.append(textwrap.fill(words, WIDTH, subsequent_indent=" " * 8))

@@ -20,6 +20,7 @@ SOME = 1000  # rows that tell which latent units are in use
 SET = "A setting of VAE, for instance latent=8, prior=mixture or likelihood.age=student; may be repeated."
 KEPT = "What every row keeps: 'start <= end', 'total = price + tax', 'unique(id)'; may be repeated."
 METADATA = "SDV's metadata (JSON) of the table: what each column means. Keys and personal data are left out."
+PRIVATE = "Differentially private training: epsilon for one row, for instance 3. More: --set private.delta=1e-6"
 TARGET = "A column (or field) you mean to predict: refuse data without it. Any column can be predicted anyway."
 
 
@@ -30,6 +31,7 @@ def fit(
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes through the rows.", show_default=False)] = None,
     checkpoint: Annotated[Path | None, typer.Option(help="Keep checkpoints here.", show_default=False)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint there.")] = False,
+    private: Annotated[float | None, typer.Option(metavar="EPSILON", help=PRIVATE, show_default=False)] = None,
     target: Annotated[str | None, typer.Option(help=TARGET, show_default=False)] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=SET, show_default=False)
@@ -55,6 +57,8 @@ def fit(
                 raise ValueError("--resume needs --checkpoint, the folder to go on from")
         with usage("--set"):
             settings = parse_settings(setting or ())
+        with usage("--private"):
+            settings |= parse_private(private, settings.get("private"))
         if constraint:
             with usage("--constraint"):
                 settings |= {"constraints": parse_constraints(constraint)}
@@ -152,6 +156,28 @@ def parse_constraints(texts: Iterable[str]) -> list[str]:
     return listed
 
 
+def parse_private(epsilon: float | None, more: Any) -> dict[str, Any]:
+    """The setting ``private``, from ``--private`` and from what ``--set`` says of it.
+
+    Raises:
+        ValueError: it makes no sense.
+
+    >>> parse_private(3.0, {"delta": 1e-6}), parse_private(None, None)
+    ({'private': {'epsilon': 3.0, 'delta': 1e-06}}, {})
+    """
+    from vaery.core.errors import ChoiceError
+    from vaery.private import Private
+
+    if epsilon is None and more is None:
+        return {}
+    asked = more if epsilon is None else {"epsilon": epsilon, **(more if isinstance(more, Mapping) else {})}
+    try:
+        Private.of(asked)
+    except ChoiceError as error:
+        raise ValueError(str(error)) from None
+    return {"private": asked}
+
+
 def _value(text: str) -> Any:
     if text in ("None", "True", "False"):
         return {"None": None, "True": True, "False": False}[text]
@@ -219,8 +245,14 @@ def latent_use(model: Any, raw: Any) -> str | None:
 
 def summary(about: Mapping[str, Any]) -> str:
     """A fit in two sentences."""
+    from vaery.private import sentence
+
     columns = sum(len(field.get("columns", ())) for field in about["fields"])
     names = ", ".join(field["name"] for field in about["fields"])
     what = f"{columns} columns" if len(about["fields"]) == 1 and columns else f"fields {names}"
-    fit = f"{about['held_out_bits']:.2f} held-out bits a row after {duration(about['seconds'])}"
+    took = f"after {duration(about['seconds'])}"
+    if about["private"] is not None:
+        fit = f"{sentence(about['private'])}, {took}.\nNot covered: {about['private']['leaves_out']}"
+    else:
+        fit = f"{about['held_out_bits']:.2f} held-out bits a row {took}"
     return f"{about['model']}: {about['rows']:,} rows, {what}; {fit}.\n{about['latent_use'] or ''}".rstrip()
