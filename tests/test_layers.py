@@ -20,6 +20,7 @@ FAMILIES = {"likelihoods", "priors", "posteriors", "objectives", "coding"}
 ENGINE = {"adamw", "joint", "build", "train", "checkpoint", "gaps", "storage", "inference", "refine", "target"}
 ENGINE |= {"flags", "unseen", "typical"}  # what rows hold that no evidence can, and how surprising they usually are
 ENGINE |= {"private"}
+ENGINE |= {"flags", "unseen"}  # what rows hold that no evidence can
 FACE = {"", "model", "schema", "answer", "fit", "file", "progress", "constraints", "audit", "privately"}
 EDGES = {"cli", "studio", "scale", "sklearn", "report", "demo", "xray", "pool", "sdv"}
 
