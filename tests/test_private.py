@@ -3,6 +3,7 @@ else of the rows gets into the model, and what was spent is said wherever the mo
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from dataclasses import replace
@@ -37,6 +38,7 @@ from vaery.schema import Schema
 pytest.importorskip("opacus")
 
 QUICK = {"steps": 32, "batch": 64, "width": 16, "depth": 1, "latent": 2, "threads": 1}
+MULTIPLIER, SPENT = functools.cache(multiplier), functools.cache(spent)
 ASKED = {"epsilon": 3.0, "delta": 1e-5, "seed": 5}
 
 
@@ -65,6 +67,15 @@ def bits(model: VAE) -> torch.Tensor:
 @pytest.fixture(scope="module")
 def model() -> VAE:
     return fitted()
+
+
+@pytest.fixture(autouse=True)
+def counted_once(monkeypatch):
+    """The accountant takes a second a question, and the same question has the same answer."""
+    import vaery.private.trainer
+
+    monkeypatch.setattr(vaery.private.trainer, "multiplier", MULTIPLIER)
+    monkeypatch.setattr(vaery.private.trainer, "spent", SPENT)
 
 
 # ------------------------------------------------------------------ the accountant
@@ -193,8 +204,8 @@ def test_a_row_without_a_finite_gradient_has_no_say():
 
 
 def trainer(folder: Path | None = None, n: int = 200, **asked: Any) -> PrivateTrainer:
-    steps = asked.pop("steps", 48)
-    plan = replace(PLAN, steps=steps, evaluations=4, private=Private.of({**ASKED, "delta": 1e-4, **asked}))
+    steps = asked.pop("steps", 32)
+    plan = replace(PLAN, steps=steps, evaluations=4, batch=16, private=Private.of({**ASKED, "delta": 1e-4, **asked}))
     return PrivateTrainer(linear(), rows(n), rows(0), Elbo(), plan, rng=Random(7), folder=folder)
 
 
@@ -272,7 +283,7 @@ def test_the_same_seed_gives_the_same_bits_and_no_seed_does_not(model):
 
 def test_it_learns():
     """ε large and rows many: private training finds the density nearly as well as plain training does."""
-    plan = replace(PLAN, steps=300, batch=300, private=Private.of({"epsilon": 50.0, "clip": 3.0, "seed": 1}))
+    plan = replace(PLAN, steps=200, batch=300, private=Private.of({"epsilon": 50.0, "clip": 3.0, "seed": 1}))
     t = PrivateTrainer(linear(), rows(2000), rows(0), Elbo(warmup=0.1), plan, rng=Random(7))
     from vaery.train import evaluate
 
@@ -297,7 +308,7 @@ def test_a_killed_fit_goes_on_bit_for_bit_and_keeps_count(tmp_path, monkeypatch,
 
     def die() -> None:
         real()
-        if broken.state.step == 24:
+        if broken.state.step == 16:
             from vaery import checkpoint
 
             checkpoint.save(broken, tmp_path)
@@ -309,10 +320,10 @@ def test_a_killed_fit_goes_on_bit_for_bit_and_keeps_count(tmp_path, monkeypatch,
     again = trainer(tmp_path)
     again.state.key = [0, 0]  # a fresh fit has another key; the checkpoint's counts
     assert resume(again, tmp_path)
-    assert again.state.taken == 24
+    assert again.state.taken == 16
     again.fit()
     assert again.report() == whole.report()
-    assert again.state.taken == 48
+    assert again.state.taken == 32
     assert torch.equal(weights(again.joint), weights(whole.joint))
 
 
@@ -326,7 +337,7 @@ def test_a_checkpoint_of_another_budget_is_refused(tmp_path, other):
 
 
 def test_fewer_steps_spend_less():
-    t = trainer(steps=40)
+    t = trainer()
     real = t._backward
 
     def interrupted(batch: Any) -> torch.Tensor:
@@ -339,12 +350,12 @@ def test_fewer_steps_spend_less():
     report = t.report()
     assert report["steps"] == 20
     assert report["epsilon"] == pytest.approx(spent(report["noise"], 1e-4, t.rate, 20, 3.0))
-    assert report["epsilon"] < 0.8 * report["asked"]
+    assert report["epsilon"] < 0.9 * report["asked"]
     assert torch.equal(weights(t.joint), torch.cat([p.flatten() for p in t.averaged]))
 
 
 def test_steps_that_are_rolled_back_stay_spent_and_the_budget_is_never_passed():
-    t = trainer(steps=48)
+    t = trainer()
     real, broken = t._backward, []
 
     def once(batch: Any) -> torch.Tensor:
@@ -358,7 +369,7 @@ def test_steps_that_are_rolled_back_stay_spent_and_the_budget_is_never_passed():
     t._backward = once  # type: ignore[method-assign]
     t.fit()
     assert t.state.trouble
-    assert t.state.taken == 48
+    assert t.state.taken == 32
     assert t.report()["epsilon"] <= 3.0
     assert weights(t.joint).isfinite().all()
 
@@ -377,7 +388,7 @@ def test_a_budget_of_time_is_spent_by_the_steps_that_were_taken():
 
 def test_nothing_but_the_trainer_reads_numbers_off_rows(model):
     assert model.calibration_["gaps"] == {}
-    assert set(model.calibration_) == {"score", "rows", "gaps"}
+    assert set(model.calibration_) == {"score", "odd", "typical", "rows", "gaps"}
     assert all(set(row) == {"step", "seconds"} for row in model.history_)
     assert math.isnan(model.held_out_bound())
     assert model.choices_.prior == {"name": "normal"}
@@ -481,7 +492,9 @@ def test_every_job_answers(model):
     table = people(5, seed=9)
     assert len(model.generate(4)) == 4
     assert not model.impute(table).isna().any().any()
-    assert set(model.detect(table)) >= {"bits", "p_value", "outlier", "reasons"}
+    found = model.detect(table)
+    assert set(found) >= {"bits", "p_value", "outlier", "reasons"}
+    assert ((found.p_value > 0) & (found.p_value <= 1)).all()
     assert np.isfinite(model.score_samples(table)).all()
 
 
@@ -549,4 +562,4 @@ def test_without_opacus_the_line_that_installs_it(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "opacus.accountants", None)
     with pytest.raises(MissingExtra, match=r"pip install 'vaery\[private\]'"):
-        fitted()
+        spent(1.0, 1e-5, 0.1, 10)

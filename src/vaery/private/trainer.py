@@ -16,6 +16,9 @@ from vaery.private.gradients import RowGradients
 from vaery.private.noise import members, new_key, normal
 from vaery.train import Plan, State, Trainer, copy
 
+FEWEST_STEPS, MOST_STEPS, LARGEST = 100, 1000, 1024  # of a plan, and its largest batch
+FURTHER = 3.0  # times as far as without noise goes each step
+
 
 @dataclass
 class PrivateState(State):
@@ -100,9 +103,10 @@ class PrivateTrainer(Trainer):
 
 
 def planned(plan: Plan, private: Private, rows: int) -> Plan:
-    """A plan for noisy gradients: fewer and larger steps, since noise hangs on the number of steps and not on the size
-    of a batch."""
-    return replace(plan, private=private, batch=min(1024, max(1, rows // 4)), steps=1000)
+    """A plan for noisy gradients: fewer steps, the fewer the fewer rows there are, of larger batches and further. The
+    noise of a mean gradient grows with the root of the number of steps, and larger batches do not raise it."""
+    steps, batch = min(MOST_STEPS, max(FEWEST_STEPS, rows // 20)), min(LARGEST, max(1, rows // 4))
+    return replace(plan, private=private, batch=batch, steps=steps, learning_rate=FURTHER * plan.learning_rate)
 
 
 def trainer_of(plan: Plan) -> type[Trainer]:
