@@ -16,7 +16,7 @@ from vaery.private.gradients import RowGradients
 from vaery.private.noise import members, new_key, normal
 from vaery.train import Plan, State, Trainer, copy
 
-FEWEST_STEPS, MOST_STEPS, LARGEST = 100, 1000, 1024  # of a plan, and its largest batch
+FEWEST_STEPS, MOST_STEPS, LARGEST = 200, 1000, 512  # of a plan, and its largest batch
 FURTHER = 3.0  # times as far as without noise goes each step
 
 
