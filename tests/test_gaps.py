@@ -516,3 +516,18 @@ def test_models_of_old_files_still_answer(model, tmp_path):
 def _saved(model, folder):
     model.save(folder / "m.vaery")
     return folder / "m.vaery"
+
+
+def test_rows_drawn_again_for_a_constraint_keep_it_as_well():
+    table = holed(1200)
+    table["seen"] = np.minimum(table.age, 30 + 3 * table.children)
+    model = VAE(steps=20, random_state=0, constraints=["seen <= age"]).fit(table, verbose=False)
+    new = model.generate(1500, seed=0)
+    assert (new.seen <= new.age).all()
+    assert new.oldest[new.children == 0].isna().all()
+    assert new.job[new.age < 16].isna().all()
+    assert model.generate(200, seed=0, nulls=False).notna().all(axis=None)
+    asked = table.head(40).assign(age=np.nan, children=np.nan, oldest=np.nan)
+    filled = model.impute(asked)
+    assert filled.oldest[filled.children == 0].isna().all()
+    assert model.impute(asked, everywhere=True).notna().all(axis=None)

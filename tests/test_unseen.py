@@ -312,3 +312,16 @@ def test_evidence_moves_with_what_it_could_not_hold(strange):
     assert moved.values["table"].device.type == "meta"
     assert type(rows[slice(0, 3)]) is Evidence
     assert flags(fields, rows[slice(0, 3)], None) == []
+
+
+def test_constraints_do_not_write_over_them():
+    """An id that was never seen is not an empty cell that could be numbered anew."""
+    table = towns(200).assign(id=[f"k{i}" for i in range(200)])
+    model = VAE(steps=5, random_state=0, constraints=["unique(id)"]).fit(table, verbose=False)
+    new = towns(10, seed=3).assign(id=[f"q{i}" for i in range(10)])
+    new.loc[2, "age"] = np.nan
+    assert model.impute(new).id.tolist() == new.id.tolist()
+    assert model.impute(new, draws=1)[0].id.tolist() == new.id.tolist()
+    grown = model.augment(new, target="town")
+    assert grown.id.tolist()[:10] == new.id.tolist()
+    assert grown.id.is_unique

@@ -31,7 +31,7 @@ def in_raw(schema: Schema, result: Any, like: Any = None, keep: bool = False, ex
         return _records(schema, result, like, keep, exact)
     if isinstance(result, Points):
         raw = schema.summarise(_cpu(result.values), result.weight.cpu(), result.how, like, keep)
-        return _emptied(schema, raw, getattr(result, "empty", {}))
+        return emptied(schema, raw, getattr(result, "empty", {}))
     if isinstance(result, Tensor):
         return result.detach().cpu().numpy()
     if isinstance(result, list):
@@ -93,7 +93,7 @@ def _records(schema: Schema, evidence: Evidence, like: Any, keep: bool, exact: A
     return schema.unpack(values, like=like, keep=keep, exact=exact, known=known)
 
 
-def _emptied(schema: Schema, raw: Any, empty: Mapping[str, Tensor]) -> Any:
+def emptied(schema: Schema, raw: Any, empty: Mapping[str, Tensor]) -> Any:
     """Raw rows with some cells (field → ``[B, D]`` bool) empty again."""
     for name, cells in empty.items():
         if not bool(cells.any()):

@@ -226,7 +226,9 @@ class VAE(TransformerMixin, BaseEstimator):
             result = function(self.joint_, evidence.to(self.joint_.device), rng=stream(), **options)
             self.effective_sample_size_ = getattr(result, "effective_sample_size", float("nan"))
             held = evidence.to(self.joint_.device).repeat(getattr(result, "rows", 1))
-            return kept(self, spec, in_raw(self.schema_, result, exact=exact), held, stream(), given)
+            return kept(
+                self, spec, in_raw(self.schema_, result, exact=exact), held, stream(), given, _complete(options)
+            )
         if given is not None:
             raise QueryError(f"{job}() takes rows and no given=; leave cells of the rows empty instead")
         expected = {"rows": 1, "two rows": 2, "nothing": 0}[spec.takes]
@@ -247,12 +249,13 @@ class VAE(TransformerMixin, BaseEstimator):
                 rows = slice(start, start + SLICE)
                 result = function(self.joint_, evidence[0][rows], rng=stream(slice=i), **options)
                 parts.append(in_raw(self.schema_, result, self.schema_.rows(like, rows), spec.keep))
-            return kept(self, spec, stack(parts), evidence[0], stream())
+            return kept(self, spec, stack(parts), evidence[0], stream(), None, _complete(options))
         arguments = [evidence[0] if len(evidence) == 1 else tuple(evidence)] if evidence else []
         result = function(self.joint_, *arguments, rng=stream(), **options)
         if spec.gives != "frame":
             answer = in_raw(self.schema_, result, like, spec.keep)
-            return kept(self, spec, answer, getattr(result, "held", None) or evidence[0], stream()) if raw else answer
+            held = getattr(result, "held", None) or (evidence[0] if raw else None)
+            return kept(self, spec, answer, held, stream(), None, _complete(options)) if held else answer
         as_they_came(self.schema_, result.get("reasons", ()), evidence[0], like)
         return frame(result, like)
 
@@ -433,6 +436,11 @@ class VAE(TransformerMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "joint_")
+
+
+def _complete(options: Mapping[str, Any]) -> bool:
+    """Whether rows were asked for in which even what does not apply is filled."""
+    return bool(options.get("everywhere", False)) or not options.get("nulls", True)
 
 
 def _method(name: str) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from vaery.answer import emptied
 from vaery.constraints.conflict import refuse
 from vaery.constraints.keep import Mask, Rows, keep
 from vaery.constraints.sheets import Sheets, empty
@@ -15,7 +16,8 @@ from vaery.core.evidence import Evidence
 from vaery.core.job import Job
 from vaery.core.query import Between, OneOf
 from vaery.core.random import Random
-from vaery.inference import complete
+from vaery.gaps import blocks
+from vaery.inference import complete, known_cells
 from vaery.schema import Schema
 
 if TYPE_CHECKING:
@@ -30,7 +32,15 @@ def refuse_given(model: VAE, given: Mapping[str, Any], rows: int) -> None:
         refuse(model.rules_, given, rows, empty(model.schema_, model.rules_.columns))
 
 
-def kept(model: VAE, job: Job, answer: Any, held: Evidence, rng: Random, given: Mapping[str, Any] | None = None) -> Any:
+def kept(
+    model: VAE,
+    job: Job,
+    answer: Any,
+    held: Evidence,
+    rng: Random,
+    given: Mapping[str, Any] | None = None,
+    complete_rows: bool = False,
+) -> Any:
     """An answer whose rows keep the model's constraints: of jobs that fill or make rows, not of those that show what
     the model thinks of rows (reconstruct, interpolate). Of an interval, the value does, and not its ends.
 
@@ -41,14 +51,15 @@ def kept(model: VAE, job: Job, answer: Any, held: Evidence, rng: Random, given: 
         held: what each row was drawn given; cells known there are not changed.
         rng: for rows that have to be drawn again.
         given: ranges and sets that they were asked to lie in.
+        complete_rows: rows were asked for in which cells are filled even where they do not apply.
     """
     if not model.rules_.constraints or job.gives != "records" or not (job.takes == "given" or job.keep):
         return answer
     schema = model.schema_
     if _several(schema, answer):
-        return [kept(model, job, one, held, rng.spawn(), given) for one in answer]
+        return [kept(model, job, one, held, rng.spawn(), given, complete_rows) for one in answer]
     if _named(schema, answer):
-        return {**answer, "value": kept(model, job, answer["value"], held, rng, given)}
+        return {**answer, "value": kept(model, job, answer["value"], held, rng, given, complete_rows)}
     stream = Random(rng.seed() + 1, model.joint_.device)
 
     def redraw(rows: Rows) -> dict[str, torch.Tensor]:
@@ -58,11 +69,24 @@ def kept(model: VAE, job: Job, answer: Any, held: Evidence, rng: Random, given: 
 
     asked = {name: value for name, value in (given or {}).items() if isinstance(value, Between | OneOf)}
     free = free_cells(schema, held, Sheets(schema, answer).rows)
-    return keep(model.rules_, schema, answer, free=free, redraw=redraw, asked=asked)
+    made = keep(model.rules_, schema, answer, free=free, redraw=redraw, asked=asked)
+    return made if complete_rows else _applying(model, made, free)
+
+
+def _applying(model: VAE, raw: Any, free: Mapping[str, Mask]) -> Any:
+    """Rows without the free cells that do not apply any more, now that others were drawn again."""
+    found = {name: block for name, block in blocks(model.calibration_, model.joint_.fields).items() if block.rules}
+    rows, empty = model.schema_.pack(raw) if found else Evidence(0, {}, {}), {}
+    for name, block in found.items():
+        value, known = known_cells(model.joint_, rows.to(model.joint_.device), name)
+        may = [torch.as_tensor(free[str(cell)]) for cell in block.field.cell_names or ()]
+        empty[name] = (block.inapplicable(value, known) & known).cpu() & torch.stack(may, 1)
+    return emptied(model.schema_, raw, empty)
 
 
 def free_cells(schema: Schema, held: Evidence, rows: int) -> dict[str, Mask]:
-    """Column (or field without columns) → ``[rows]`` bool, where nothing is known."""
+    """Column (or field without columns) → ``[rows]`` bool, where there is nothing: what the model has no word for is not
+    nothing."""
     free: dict[str, Mask] = {}
     for field in schema.fields:
         known = held.known.get(field.name)
@@ -75,6 +99,8 @@ def free_cells(schema: Schema, held: Evidence, rows: int) -> dict[str, Mask]:
                 free[name] = np.ones(rows, dtype=bool) if known is None else ~known[:, i].cpu().numpy()
             else:
                 free[name] = np.zeros(rows, dtype=bool)
+    for new in getattr(held, "unseen", ()):
+        free[new.column][list(new.rows)] = False
     return free
 
 

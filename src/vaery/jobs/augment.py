@@ -17,6 +17,7 @@ from vaery.core.random import Random
 from vaery.inference import complete_alike, known_cells
 from vaery.joint import Joint
 from vaery.target import locate, spec
+from vaery.unseen import Rows
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def augment(
     )
     both = concatenate([whole, _everywhere(joint, made)])
     held = concatenate([whole, _everywhere(joint, asked)])
+    held = Rows(held.rows, held.values, held.known, unseen=getattr(evidence, "unseen", ()))
     return Augmented(both.rows, both.values, both.known, {}, evidence.rows, held)
 
 
