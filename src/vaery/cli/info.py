@@ -45,11 +45,13 @@ def lines(about: Mapping[str, Any]) -> Iterator[str]:
     from vaery.private import how_good, paragraph
 
     yield f"{about['model']}: {about['bytes']:,} bytes, {about['parameters']:,} parameters"
-    yield f"fitted on {about['rows']:,} rows: {how_good(about)}"
+    private = about.get("private")
+    fit = f"{about['held_out_bits']:.3f} held-out bits a row" if private is None else how_good(about)
+    yield f"fitted on {about['rows']:,} rows: {fit}"
     last = about["last"]
     yield f"trained for {last.get('step', 0):,} steps, {last.get('seconds', 0):.0f} s"
-    if about.get("private") is not None:
-        yield from filter(None, paragraph(about["private"]))
+    if private is not None:
+        yield from filter(None, paragraph(private))
     for field in about["fields"]:
         event = " × ".join(map(str, field["event"])) or "one value"
         yield f"field {field['name']}: {field['kind']}, {event}, likelihood {field['likelihood']}"
