@@ -26,7 +26,7 @@ from vaery.core.region import Region
 from vaery.core.stop import Same, Stop
 from vaery.inference import MOST, _systematic, propose
 from vaery.jobs.augment import augment
-from vaery.jobs.detect import conformal, detect, discoveries, pareto, shares
+from vaery.jobs.detect import conformal, detect, discoveries, pareto
 from vaery.jobs.embed import embed
 from vaery.jobs.explain import explain
 from vaery.jobs.generate import generate
@@ -39,6 +39,7 @@ from vaery.jobs.score import score
 from vaery.joint import Joint
 from vaery.likelihoods.any_order import AnyOrder
 from vaery.likelihoods.independent import Independent
+from vaery.surprise import shares
 from vaery.target import locate
 
 # ---------------------------------------------------------------- a field, and models with closed-form answers

@@ -18,9 +18,9 @@ SRC = Path(__file__).parent.parent / "src" / "vaery"
 
 FAMILIES = {"likelihoods", "priors", "posteriors", "objectives", "coding"}
 ENGINE = {"adamw", "joint", "build", "train", "checkpoint", "gaps", "storage", "inference", "refine", "target"}
-ENGINE |= {"flags", "unseen", "typical"}  # what rows hold that no evidence can, and how surprising they usually are
-ENGINE |= {"private"}
 ENGINE |= {"flags", "unseen"}  # what rows hold that no evidence can
+ENGINE |= {"surprise", "typical", "reasons"}  # how improbable rows are, how far that is from the usual, and why
+ENGINE |= {"private"}
 FACE = {"", "model", "schema", "answer", "fit", "file", "progress", "constraints", "audit", "privately"}
 EDGES = {"cli", "studio", "scale", "sklearn", "report", "demo", "xray", "pool", "sdv"}
 
@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{edge: {"core", "engine", "jobs", "face"} for edge in EDGES},
     # The report card tries a model through its public face and hands plain data to the page; so that it can be a method
     # of the model, the face may start it, as the command line starts the edges.
-    "evaluation": {"core", "jobs", "face", "report"},
+    "evaluation": {"core", "engine", "jobs", "face", "report"},
 }
 MAY_IMPORT["face"] = MAY_IMPORT["face"] | {"evaluation"}
 MAY_IMPORT["cli"] = MAY_IMPORT["cli"] | EDGES  # its commands start the other edges

@@ -29,7 +29,7 @@ def test_what_is_usual_is_mean_and_deviation_of_what_is_known() -> None:
 
 
 def test_a_narrow_column_is_not_drowned_by_a_wide_one() -> None:
-    typical = Typical.of(*rows())
+    typical = Typical.of(*rows(), rows()[0])
     bits, known = torch.tensor([[3.0, 1.0, 2.0]]), torch.ones(1, 3, dtype=torch.bool)
     odd = bits.clone()
     odd[0, 1] += 2.0  # ten standard deviations of its own, less than half of one of the row
@@ -38,13 +38,13 @@ def test_a_narrow_column_is_not_drowned_by_a_wide_one() -> None:
 
 
 def test_far_too_ordinary_is_odd_as_well() -> None:
-    typical = Typical.of(*rows())
+    typical = Typical.of(*rows(), rows()[0])
     bits, known = torch.tensor([[3 - 15.0, 1 - 0.6, 2 - 3.0]]), torch.ones(1, 3, dtype=torch.bool)
     assert float(typical.oddness(bits, known, bits.sum(1))) > 3
 
 
 def test_one_cell_counts_for_so_much_and_no_more() -> None:
-    typical = Typical.of(*rows())
+    typical = Typical.of(*rows(), rows()[0])
     bits, known = torch.tensor([[3.0, 1.0 + 0.2 * HIGH, 2.0], [3.0, 1e6, 2.0]]), torch.ones(2, 3, dtype=torch.bool)
     total = torch.full((2,), 6.0)  # as if the row's own surprise were as usual
     near, far = typical.oddness(bits, known, total)
@@ -53,7 +53,7 @@ def test_one_cell_counts_for_so_much_and_no_more() -> None:
 
 def test_an_unknown_cell_is_neither_odd_nor_ordinary() -> None:
     bits, known, total = rows()
-    typical = Typical.of(bits, known, total)
+    typical = Typical.of(bits, known, total, bits)
     holes = known.clone()
     holes[:, 0] = False
     seen = bits * holes
@@ -65,7 +65,7 @@ def test_an_unknown_cell_is_neither_odd_nor_ordinary() -> None:
 
 
 def test_as_plain_data_and_back() -> None:
-    typical = Typical.of(*rows())
+    typical = Typical.of(*rows(), rows()[0])
     again = Typical.from_json(json.loads(json.dumps(typical.to_json())))
     bits, known, total = rows(seed=1)
     np.testing.assert_allclose(again.oddness(bits, known, total), typical.oddness(bits, known, total), atol=1e-3)
@@ -74,7 +74,7 @@ def test_as_plain_data_and_back() -> None:
 def test_without_columns_the_order_is_that_of_the_surprise() -> None:
     none = torch.zeros(50, 0)
     total = torch.randn(50, generator=torch.Generator().manual_seed(0))
-    odd = Typical.of(none, none.bool(), total).oddness(none, none.bool(), total)
+    odd = Typical.of(none, none.bool(), total, none).oddness(none, none.bool(), total)
     assert torch.equal(odd.argsort(), total.argsort())
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vaery import checkpoint as checkpoints
-from vaery import gaps, unseen
+from vaery import gaps, surprise, unseen
 from vaery.build import Choices, build
 from vaery.constraints.rules import Rules
 from vaery.core.errors import ChoiceError, DataError
@@ -23,15 +23,13 @@ from vaery.core.field import Field
 from vaery.core.members import member
 from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated
-from vaery.jobs import detect
 from vaery.joint import Joint
 from vaery.private import Private, small
 from vaery.private.trainer import PrivateTrainer, planned, trainer_of
 from vaery.privately import calibrate_privately, split_privately
 from vaery.refine import refine
 from vaery.schema import Schema
-from vaery.train import Plan, Trainer, choose_threads
-from vaery.typical import Typical
+from vaery.train import Plan, choose_threads
 
 if TYPE_CHECKING:
     from vaery.model import VAE
@@ -242,13 +240,12 @@ def calibrate(joint: Joint, train: Evidence | Some, held_out: Evidence, rows: Ev
     held_out = held_out[slice(0, MOST_CALIBRATED)].to(joint.device)
     some = train[torch.arange(min(train.rows, MOST_TYPICAL))].to(joint.device)
     rng = lambda: Random(0, joint.device, share_rows=True)  # noqa: E731
-    usual, found = detect.shares(joint, some, rng=rng()), detect.shares(joint, held_out, rng=rng())
-    typical = Typical.of(*detect.columns(joint, some, usual), usual.total).to_json()
+    typical, found = surprise.learn(joint, some, rng=rng())[0], surprise.shares(joint, held_out, rng=rng())
     ordered = lambda x: sorted(round(float(v), 6) for v in x)  # noqa: E731
     return {
         "typical": typical,
-        "score": ordered(-found.total / detect.BITS),
-        "odd": ordered(detect.oddness(joint, held_out, found, {"typical": typical})),
+        "score": ordered(-found.total / surprise.BITS),
+        "odd": ordered(surprise.oddness(joint, held_out, found, {"typical": typical})),
         "rows": rows.rows,
         "gaps": gaps.learn(rows, joint.fields),
         "unseen": unseen.learn(rows, joint.fields),

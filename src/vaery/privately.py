@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from vaery import surprise
 from vaery.core.errors import DataError
 from vaery.core.evidence import Evidence, Some
 from vaery.core.random import Random
-from vaery.jobs import detect
 from vaery.jobs.generate import generate
 from vaery.joint import Joint
 from vaery.private.scores import noisy
 from vaery.private.trainer import PrivateTrainer
-from vaery.typical import Typical
 
 HELD_OUT = 0.1  # the share of rows that calibrates scores, and trains nothing
 MOST_HELD_OUT = 2000
@@ -30,8 +29,8 @@ def split_privately(rows: Evidence, rng: Random) -> tuple[Some, Evidence]:
 
 
 def calibrate_privately(joint: Joint, held_out: Evidence, rows: int, trainer: PrivateTrainer) -> dict[str, Any]:
-    """What jobs need to know of the data beside the model: scores and oddness of held-out rows, through noise, half of ε
-    each.
+    """What jobs need to know of the data beside the model: scores and oddness of held-out rows, through noise, half of
+    ε each.
 
     No held-out row was trained on, so each row spends ε here or there, and not twice (parallel composition). What is
     usual is learned from rows that the model made. Which cells are empty together, and how often levels are new, is not
@@ -48,13 +47,13 @@ def calibrate_privately(joint: Joint, held_out: Evidence, rows: int, trainer: Pr
         return plain
     stream = lambda: Random(0, joint.device, share_rows=True)  # noqa: E731
     made, held = generate(joint, Evidence(1, {}, {}), rng=stream(), n=MOST_HELD_OUT), held_out.to(joint.device)
-    usual, found = (detect.shares(joint, some, rng=stream()) for some in (made, held))
-    typical = Typical.of(*detect.columns(joint, made, usual), usual.total).to_json()
-    own, odd = (detect.oddness(joint, x, s, {"typical": typical}) for x, s in ((made, usual), (held, found)))
+    typical, usual = surprise.learn(joint, made, rng=stream())
+    found = surprise.shares(joint, held, rng=stream())
+    own, odd = (surprise.oddness(joint, x, s, {"typical": typical}) for x, s in ((made, usual), (held, found)))
     key = trainer.state.key
     return {
         **plain,
         "typical": typical,
-        "score": noisy(-found.total / detect.BITS, -usual.total / detect.BITS, half, key),
+        "score": noisy(-found.total / surprise.BITS, -usual.total / surprise.BITS, half, key),
         "odd": [-x for x in reversed(noisy(-odd, -own, half, key, which=1))],
     }

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 LOW, HIGH = -3.0, 5.0  # how far a single cell may count, in standard deviations
+PARTS = ("cells", "row", "apart", "others")
 SHARPEST = 0.01  # bits: no surprise is taken for more constant than this
 
 
@@ -55,23 +56,27 @@ class Typical:
         cells: bits of each column.
         row: bits of a row beyond what is usual for the columns that are known of it.
         apart: how far a row's cells are from the usual, the sum over columns of squared standard deviations.
+        others: bits of each column given all others.
     """
 
     cells: Usual
     row: Usual
     apart: Usual
+    others: Usual
 
     @classmethod
-    def of(cls, bits: Tensor, known: Tensor, total: Tensor) -> Typical:
+    def of(cls, bits: Tensor, known: Tensor, total: Tensor, others: Tensor) -> Typical:
         """Learn from rows.
 
         Args:
-            bits: ``[B, C]`` of each column.
+            bits: ``[B, C]`` of each column; shares of the row's.
             known: ``[B, C]`` bool.
             total: ``[B]`` bits of each row.
+            others: ``[B, C]`` bits of each column given all others.
         """
         cells = Usual.of(bits, known)
-        return cls(cells, Usual.of(_beyond(cells, known, total)), Usual.of(_apart(cells, bits, known)))
+        row, apart = Usual.of(_beyond(cells, known, total)), Usual.of(_apart(cells, bits, known))
+        return cls(cells, row, apart, Usual.of(others, known))
 
     def oddness(self, bits: Tensor, known: Tensor, total: Tensor) -> Tensor:
         """``[B]`` how odd each row is, in standard deviations; arguments as for :meth:`of`."""
@@ -81,11 +86,11 @@ class Typical:
         return of_row.maximum(self.apart.standard(_apart(self.cells, bits, known)))
 
     def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name).to_json() for name in ("cells", "row", "apart")}
+        return {name: getattr(self, name).to_json() for name in PARTS}
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Typical:
-        return cls(*(Usual.from_json(plain[name]) for name in ("cells", "row", "apart")))
+        return cls(*(Usual.from_json(plain[name]) for name in PARTS))
 
 
 def _beyond(cells: Usual, known: Tensor, total: Tensor) -> Tensor:

@@ -85,7 +85,7 @@ def _applying(model: VAE, raw: Any, free: Mapping[str, Mask]) -> Any:
 
 
 def free_cells(schema: Schema, held: Evidence, rows: int) -> dict[str, Mask]:
-    """Column (or field without columns) → ``[rows]`` bool, where there is nothing: what the model has no word for is not
+    """Column (or field without columns) → ``[rows]`` bool, where nothing is: what the model has no word for is not
     nothing."""
     free: dict[str, Mask] = {}
     for field in schema.fields:

@@ -50,7 +50,7 @@ def ranked(of_benign: VAE, rows: pd.DataFrame, test: pd.DataFrame, folder: Path,
 def column_bits(model: VAE, rows: pd.DataFrame) -> pd.DataFrame:
     """Bits of surprise of each cell, as a frame like ``rows``."""
     from vaery.core.random import Random
-    from vaery.jobs.detect import shares
+    from vaery.surprise import shares
 
     found = shares(model.joint_, model.schema_.pack(rows), rng=Random(0, model.joint_.device, share_rows=True))
     (cells,) = found.cells.values()

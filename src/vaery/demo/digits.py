@@ -155,7 +155,7 @@ def find_odd(model: VAE, rows: Digits, test: Digits) -> Comparison:
 def pixel_bits(model: VAE, rows: Digits) -> NDArray[np.float64]:
     """``[N, 8, 8]`` bits of surprise in each pixel, of digits with their labels."""
     from vaery.core.random import Random
-    from vaery.jobs.detect import shares
+    from vaery.surprise import shares
 
     evidence = model.schema_.pack({"image": rows.images, "label": rows.labels})
     found = shares(model.joint_, evidence, rng=Random(0, model.joint_.device, share_rows=True))

@@ -182,7 +182,8 @@ def usual_bits(setting: Setting) -> dict[str, float]:
     """Cell → the bits it usually has (the median over some rows): what is beyond them can be compared between columns
     of different units."""
     from vaery.core.random import Random
-    from vaery.jobs.detect import TOGETHER, shares
+    from vaery.reasons import TOGETHER
+    from vaery.surprise import shares
 
     model, some = setting.model, setting.rows.take(everything(min(USUAL, len(setting.rows))))
     joint = model.joint_

@@ -4,48 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from vaery.core.errors import QueryError
-from vaery.core.evidence import Evidence, expand_mask
+from vaery.core.evidence import Evidence
 from vaery.core.job import job
 from vaery.core.random import Random
-from vaery.flags import Flag, flags
-from vaery.inference import conditionals, jacobians, known_cells, sliced
+from vaery.flags import flags
 from vaery.joint import Joint
-from vaery.target import hide, raw_cells
-from vaery.typical import Typical
+from vaery.reasons import explained
+from vaery.surprise import oddness, shares
 
-BITS = 1 / math.log(2)  # bits in a nat
-TOGETHER = "together"  # what is odd about a row as a whole
-TIE = 1e-4  # nats: scores nearer than this are equal, whatever the last bits of a batch say
+TIE = 1e-4  # scores nearer than this are equal, whatever the last bits of a batch say
 FEW = 50  # held-out scores under which there is no tail to speak of
 HEAVY = 0.2  # the lightest tail that is believed in
-ROWS = 2048  # rows whose expected values are worked out at once
-
-
-@dataclass(frozen=True)
-class Shares:
-    """Each row's surprise, split up.
-
-    Attributes:
-        cells: field → ``[B, M…]`` bits of each cell; zero where it is unknown. A table of columns, a map of pixels.
-        together: ``[B]`` bits of the row as a whole: how unlikely the latent is that its cells call for.
-        packed: as ``cells``, but of packed values, so that columns of different units can be compared.
-    """
-
-    cells: Mapping[str, Tensor]
-    together: Tensor
-    packed: Mapping[str, Tensor]
-
-    @property
-    def total(self) -> Tensor:
-        """``[B]`` -log2 p(row) in the data's own units."""
-        return sum((_per_row(share) for share in self.cells.values()), self.together)
 
 
 @job(takes="rows", gives="frame")
@@ -72,8 +47,9 @@ def detect(
     to be ordinary (with p-values of this kind: Bates et al., 2023).
 
     Reasons split the surprise up (the chain rule's terms, averaged over orders and latents); see :func:`shares` for all
-    of them. Listed are a row's most surprising cells, with what they hold and what the model expected there given the
-    rest of the row; and last what is odd about the row as a whole ("together").
+    of them. Listed are the cells of a row that cost most ``"beyond"`` the usual given the rest of the row, in bits,
+    with their shares, what they hold and what the model expected there; and last what is odd about the row as a whole
+    ("together").
 
     Two things are odd though no density of known cells sees them: a category that was never seen in training (its cell
     counts as unknown), and a cell that is filled where it does not apply, or empty where it always is filled. They come
@@ -109,54 +85,10 @@ def detect(
     p_value = (pareto if tail else conformal)(-odd.cpu(), held_out)
     for flag in flagged:
         p_value[flag.row] = min(float(p_value[flag.row]), flag.p_value)
-    why = _reasons(joint, evidence, found, reasons, flagged) if reasons > 0 else [[] for _ in range(evidence.rows)]
+    why: list[list[dict[str, Any]]] = [[] for _ in range(evidence.rows)]
+    if reasons > 0:
+        why = explained(joint, evidence, found, reasons, flagged, calibration)
     return {"bits": found.total, "odd": odd, "p_value": p_value, "outlier": discoveries(p_value, fdr), "reasons": why}
-
-
-@torch.no_grad()
-def shares(joint: Joint, evidence: Evidence, *, rng: Random, draws: int = 8) -> Shares:
-    """Each row's surprise in bits, split up into shares that add up to it.
-
-    A cell's share is the weighted mean over latents of -log2 p(cell | latent, cells before it), every latent with an
-    order of its own. The rest belongs to no cell: the latent's own improbability, log q(z) - log p(z).
-    """
-    parts = [_split(joint, part, noise, draws) for part, noise in sliced(joint, evidence, rng, draws)]
-    join = lambda maps: {name: torch.cat([m[name] for m in maps]) for name in maps[0]}  # noqa: E731
-    return Shares(
-        join([p.cells for p in parts]), torch.cat([p.together for p in parts]), join([p.packed for p in parts])
-    )
-
-
-def oddness(joint: Joint, evidence: Evidence, found: Shares, calibration: Mapping[str, Any]) -> Tensor:
-    """``[B]`` what rows are ranked by: :class:`~vaery.typical.Typical`'s standard deviations; where nothing was learned
-    of what is usual, the surprise in nats."""
-    plain = calibration.get("typical")
-    if plain is None:
-        return found.total.double() / BITS
-    return Typical.from_json(plain).oddness(*columns(joint, evidence, found), found.total)
-
-
-def columns(joint: Joint, evidence: Evidence, found: Shares) -> tuple[Tensor, Tensor]:
-    """Bits of each column that has a name, ``[B, C]``, and whether it is known. A picture has none."""
-    bits, known = [torch.zeros(evidence.rows, 0)], [torch.zeros(evidence.rows, 0, dtype=torch.bool)]
-    for name, share in found.cells.items():
-        if joint.fields[name].cell_names is not None and share.dim() == 2:
-            bits.append(share.cpu())
-            known.append(known_cells(joint, evidence, name)[1].cpu())
-    return torch.cat(bits, 1), torch.cat(known, 1)
-
-
-def _split(joint: Joint, evidence: Evidence, rng: Random, draws: int) -> Shares:
-    trace = joint.infer(evidence, rng=rng, draws=draws)
-    packed = {}
-    for name in evidence.values:
-        _, known = known_cells(joint, evidence, name)
-        log_p = torch.where(known, trace[name].log_p, 0.0)
-        packed[name] = -BITS * (expand_mask(trace.weight, log_p.dim()) * log_p).sum(0)
-    together = -BITS * trace.bound - sum(map(_per_row, packed.values()))
-    units = jacobians(joint, evidence)
-    cells = {name: share - BITS * units[name] if name in units else share for name, share in packed.items()}
-    return Shares(cells, together, packed)
 
 
 def conformal(score: Tensor, held_out: Sequence[float]) -> Tensor:
@@ -207,89 +139,3 @@ def discoveries(p_value: Tensor, fdr: float) -> Tensor:
     n = len(ordered)
     passes = (ordered <= fdr * torch.arange(1, n + 1, device=p_value.device) / max(1, n)).nonzero()
     return p_value <= ordered[passes[-1]] if len(passes) else torch.zeros_like(p_value, dtype=torch.bool)
-
-
-def _reasons(
-    joint: Joint, evidence: Evidence, found: Shares, count: int, flagged: Sequence[Flag]
-) -> list[list[dict[str, Any]]]:
-    """The flagged cells of each row, then the most surprising others. Fields whose cells have no names (pictures) count
-    as a whole."""
-    places, bits, rank = _candidates(joint, evidence, found)
-    listed = _flagged(joint, evidence, count, flagged)
-    for flag in flagged:
-        rank[flag.row, places.index((flag.field, flag.cell))] = -torch.inf
-    for column in rank.topk(min(count, len(places)), 1).indices.T:
-        here, some = (
-            bits.gather(1, column[:, None])[:, 0].tolist(),
-            rank.gather(1, column[:, None])[:, 0].isfinite().tolist(),
-        )
-        chosen = [places[i] for i in column.tolist()]
-        raw = _raw_values(joint, evidence, chosen)
-        for row, (name, cell) in enumerate(chosen):
-            if some[row]:
-                names = joint.fields[name].cell_names
-                label = name if cell is None or names is None else str(names[cell])
-                listed[row].append({"cell": label, "bits": here[row], **raw.get(row, {})})
-    rest = [{"cell": TOGETHER, "bits": b} for b in found.together.tolist()]
-    return [[*cells[:count], last] for cells, last in zip(listed, rest, strict=True)]
-
-
-def _flagged(joint: Joint, evidence: Evidence, count: int, flagged: Sequence[Flag]) -> list[list[dict[str, Any]]]:
-    """A reason for each flag, with what was expected there instead; ``None``: nothing."""
-    listed: list[list[dict[str, Any]]] = [[] for _ in range(evidence.rows)]
-    rounds: dict[int, list[Flag]] = {}  # the first flag of each row, the second of each …
-    taken = [0] * evidence.rows
-    for flag in flagged:
-        rounds.setdefault(taken[flag.row], []).append(flag)
-        taken[flag.row] += 1
-    for at in range(min(count, len(rounds))):
-        part = evidence[torch.tensor([flag.row for flag in rounds[at]], device=joint.device)]
-        raw = _raw_values(joint, part, [(flag.field, flag.cell) for flag in rounds[at]])
-        for i, flag in enumerate(rounds[at]):
-            name = str((joint.fields[flag.field].cell_names or [flag.field])[flag.cell])
-            about = {**raw.get(i, {}), **({} if flag.expects else {"expected": None})}
-            listed[flag.row].append({"cell": name, "bits": flag.bits, "why": flag.why, **about})
-    return listed
-
-
-def _candidates(joint: Joint, evidence: Evidence, found: Shares) -> tuple[list[tuple[str, int | None]], Tensor, Tensor]:
-    """What can be a reason: (field, cell or None), its bits ``[B, C]``, and what it is ranked by (-inf: unknown)."""
-    places: list[tuple[str, int | None]] = []
-    bits, rank = [], []
-    for name, share in found.cells.items():
-        named = joint.fields[name].cell_names is not None and share.dim() == 2
-        known = known_cells(joint, evidence, name)[1] if named else evidence.present(name)[:, None]
-        flat = (lambda t: t) if named else (lambda t: _per_row(t)[:, None])
-        places += [(name, i if named else None) for i in range(known.shape[1])]
-        bits.append(flat(share))
-        rank.append(flat(found.packed[name]).masked_fill(~known, -torch.inf))
-    empty = [torch.zeros(evidence.rows, 0)]
-    return places, torch.cat(bits or empty, 1).cpu(), torch.cat(rank or empty, 1).cpu()
-
-
-def _raw_values(joint: Joint, evidence: Evidence, places: list[tuple[str, int | None]]) -> dict[int, dict[str, Any]]:
-    """For one cell in each row: what it holds, and what was expected there given the rest of the row."""
-    out: dict[int, dict[str, Any]] = {}
-    for name in joint.fields:
-        chosen = [(row, cell) for row, (where, cell) in enumerate(places) if where == name and cell is not None]
-        for start in range(0, len(chosen), ROWS):
-            rows, cells = zip(*chosen[start : start + ROWS], strict=True)
-            part = evidence[torch.tensor(rows, device=joint.device)]
-            held, expected = _held_and_expected(joint, part, name, torch.tensor(cells, device=joint.device))
-            columns = {cell: (raw_cells(held, cell), raw_cells(expected, cell)) for cell in set(cells)}
-            for i, (row, cell) in enumerate(zip(rows, cells, strict=True)):
-                out[row] = {"value": columns[cell][0][i], "expected": columns[cell][1][i]}
-    return out
-
-
-def _held_and_expected(joint: Joint, evidence: Evidence, name: str, cell: Tensor) -> tuple[Any, Any]:
-    """Raw records: the rows as they are, and medians of ``cell [B]`` in each, given the rest of the row."""
-    field, (value, known) = joint.fields[name], known_cells(joint, evidence, name)
-    hidden = hide(joint, evidence, name, cell)
-    points = conditionals(joint, hidden, rng=Random(0, joint.device), draws=0, only=[name])
-    expected = field.summarise(points.values[name].cpu(), points.weight.cpu(), "median")
-    return field.unpack(value.cpu(), known.cpu()), expected
-
-
-def _per_row(share: Tensor) -> Tensor:
-    return share.flatten(1).sum(1) if share.dim() > 1 else share

@@ -1,0 +1,125 @@
+"""Reasons: which cells make a row odd, what they hold, and what was expected there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vaery.core.evidence import Evidence
+from vaery.core.random import Random
+from vaery.flags import Flag
+from vaery.inference import conditionals, known_cells
+from vaery.joint import Joint
+from vaery.surprise import Shares, columns, given_others, per_row
+from vaery.target import hide, raw_cells
+from vaery.typical import Typical
+
+TOGETHER = "together"  # what is odd about a row as a whole
+ROWS = 2048  # rows whose expected values are worked out at once
+
+
+def explained(
+    joint: Joint,
+    evidence: Evidence,
+    found: Shares,
+    count: int,
+    flagged: Sequence[Flag],
+    calibration: Mapping[str, Any],
+) -> list[list[dict[str, Any]]]:
+    """The flagged cells of each row, then those that cost most beyond the usual, given the rest of the row.
+
+    Fields whose cells have no names (pictures) count as a whole. Where nothing was learned of what is usual, cells are
+    ranked by their packed shares.
+    """
+    places, bits, rank = _candidates(joint, evidence, found)
+    beyond = _beyond(joint, evidence, calibration)
+    if beyond is not None:
+        at = [i for i, (_, cell) in enumerate(places) if cell is not None]
+        rank[:, at] = torch.where(rank[:, at].isfinite(), beyond, rank[:, at])
+    listed = _flagged(joint, evidence, count, flagged)
+    for flag in flagged:
+        rank[flag.row, places.index((flag.field, flag.cell))] = -torch.inf
+    for column in rank.topk(min(count, len(places)), 1).indices.T:
+        here, some = (
+            bits.gather(1, column[:, None])[:, 0].tolist(),
+            rank.gather(1, column[:, None])[:, 0].isfinite().tolist(),
+        )
+        chosen = [places[i] for i in column.tolist()]
+        raw = _raw_values(joint, evidence, chosen)
+        for row, (name, cell) in enumerate(chosen):
+            if some[row]:
+                names = joint.fields[name].cell_names
+                label = name if cell is None or names is None else str(names[cell])
+                extra = {} if beyond is None or cell is None else {"beyond": float(rank[row, column[row]])}
+                listed[row].append({"cell": label, "bits": here[row], **extra, **raw.get(row, {})})
+    rest = [{"cell": TOGETHER, "bits": b} for b in found.together.tolist()]
+    return [[*cells[:count], last] for cells, last in zip(listed, rest, strict=True)]
+
+
+def _beyond(joint: Joint, evidence: Evidence, calibration: Mapping[str, Any]) -> Tensor | None:
+    """``[B, C]`` bits of each named column given the rest of its row, beyond what is usual there."""
+    plain = calibration.get("typical")
+    if plain is None:
+        return None
+    others = given_others(joint, evidence, rng=Random(0, joint.device, share_rows=True))
+    return (columns(joint, evidence, others)[0] - Typical.from_json(plain).others.mean).float()
+
+
+def _flagged(joint: Joint, evidence: Evidence, count: int, flagged: Sequence[Flag]) -> list[list[dict[str, Any]]]:
+    """A reason for each flag, with what was expected there instead; ``None``: nothing."""
+    listed: list[list[dict[str, Any]]] = [[] for _ in range(evidence.rows)]
+    rounds: dict[int, list[Flag]] = {}  # the first flag of each row, the second of each …
+    taken = [0] * evidence.rows
+    for flag in flagged:
+        rounds.setdefault(taken[flag.row], []).append(flag)
+        taken[flag.row] += 1
+    for at in range(min(count, len(rounds))):
+        part = evidence[torch.tensor([flag.row for flag in rounds[at]], device=joint.device)]
+        raw = _raw_values(joint, part, [(flag.field, flag.cell) for flag in rounds[at]])
+        for i, flag in enumerate(rounds[at]):
+            name = str((joint.fields[flag.field].cell_names or [flag.field])[flag.cell])
+            about = {**raw.get(i, {}), **({} if flag.expects else {"expected": None})}
+            listed[flag.row].append({"cell": name, "bits": flag.bits, "why": flag.why, **about})
+    return listed
+
+
+def _candidates(joint: Joint, evidence: Evidence, found: Shares) -> tuple[list[tuple[str, int | None]], Tensor, Tensor]:
+    """What can be a reason: (field, cell or None), its bits ``[B, C]``, and what it is ranked by (-inf: unknown)."""
+    places: list[tuple[str, int | None]] = []
+    bits, rank = [], []
+    for name, share in found.cells.items():
+        named = joint.fields[name].cell_names is not None and share.dim() == 2
+        known = known_cells(joint, evidence, name)[1] if named else evidence.present(name)[:, None]
+        flat = (lambda t: t) if named else (lambda t: per_row(t)[:, None])
+        places += [(name, i if named else None) for i in range(known.shape[1])]
+        bits.append(flat(share))
+        rank.append(flat(found.packed[name]).masked_fill(~known, -torch.inf))
+    empty = [torch.zeros(evidence.rows, 0)]
+    return places, torch.cat(bits or empty, 1).cpu(), torch.cat(rank or empty, 1).cpu()
+
+
+def _raw_values(joint: Joint, evidence: Evidence, places: list[tuple[str, int | None]]) -> dict[int, dict[str, Any]]:
+    """For one cell in each row: what it holds, and what was expected there given the rest of the row."""
+    out: dict[int, dict[str, Any]] = {}
+    for name in joint.fields:
+        chosen = [(row, cell) for row, (where, cell) in enumerate(places) if where == name and cell is not None]
+        for start in range(0, len(chosen), ROWS):
+            rows, cells = zip(*chosen[start : start + ROWS], strict=True)
+            part = evidence[torch.tensor(rows, device=joint.device)]
+            held, expected = _held_and_expected(joint, part, name, torch.tensor(cells, device=joint.device))
+            columns = {cell: (raw_cells(held, cell), raw_cells(expected, cell)) for cell in set(cells)}
+            for i, (row, cell) in enumerate(zip(rows, cells, strict=True)):
+                out[row] = {"value": columns[cell][0][i], "expected": columns[cell][1][i]}
+    return out
+
+
+def _held_and_expected(joint: Joint, evidence: Evidence, name: str, cell: Tensor) -> tuple[Any, Any]:
+    """Raw records: the rows as they are, and medians of ``cell [B]`` in each, given the rest of the row."""
+    field, (value, known) = joint.fields[name], known_cells(joint, evidence, name)
+    hidden = hide(joint, evidence, name, cell)
+    points = conditionals(joint, hidden, rng=Random(0, joint.device), draws=0, only=[name])
+    expected = field.summarise(points.values[name].cpu(), points.weight.cpu(), "median")
+    return field.unpack(value.cpu(), known.cpu()), expected

@@ -1,0 +1,119 @@
+"""Surprise: how improbable each row and each of its cells is, in bits, and how far that is from the usual."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vaery.core.evidence import Evidence, expand_mask
+from vaery.core.random import Random
+from vaery.inference import jacobians, known_cells, sliced
+from vaery.joint import Joint
+from vaery.typical import Typical
+
+BITS = 1 / math.log(2)  # bits in a nat
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Each row's surprise, split up.
+
+    Attributes:
+        cells: field → ``[B, M…]`` bits of each cell; zero where it is unknown. A table of columns, a map of pixels.
+        together: ``[B]`` bits of the row as a whole: how unlikely the latent is that its cells call for.
+        packed: as ``cells``, but of packed values, so that columns of different units can be compared.
+    """
+
+    cells: Mapping[str, Tensor]
+    together: Tensor
+    packed: Mapping[str, Tensor]
+
+    @property
+    def total(self) -> Tensor:
+        """``[B]`` -log2 p(row) in the data's own units."""
+        return sum((per_row(share) for share in self.cells.values()), self.together)
+
+
+@torch.no_grad()
+def shares(joint: Joint, evidence: Evidence, *, rng: Random, draws: int = 8) -> Shares:
+    """Each row's surprise in bits, split up into shares that add up to it.
+
+    A cell's share is the weighted mean over latents of -log2 p(cell | latent, cells before it), every latent with an
+    order of its own. The rest belongs to no cell: the latent's own improbability, log q(z) - log p(z).
+    """
+    parts = [_split(joint, part, noise, draws) for part, noise in sliced(joint, evidence, rng, draws)]
+    join = lambda maps: {name: torch.cat([m[name] for m in maps]) for name in maps[0]}  # noqa: E731
+    return Shares(
+        join([p.cells for p in parts]), torch.cat([p.together for p in parts]), join([p.packed for p in parts])
+    )
+
+
+def _split(joint: Joint, evidence: Evidence, rng: Random, draws: int) -> Shares:
+    trace = joint.infer(evidence, rng=rng, draws=draws)
+    packed = {}
+    for name in evidence.values:
+        _, known = known_cells(joint, evidence, name)
+        log_p = torch.where(known, trace[name].log_p, 0.0)
+        packed[name] = -BITS * (expand_mask(trace.weight, log_p.dim()) * log_p).sum(0)
+    together = -BITS * trace.bound - sum(map(per_row, packed.values()))
+    units = jacobians(joint, evidence)
+    cells = {name: share - BITS * units[name] if name in units else share for name, share in packed.items()}
+    return Shares(cells, together, packed)
+
+
+@torch.no_grad()
+def given_others(joint: Joint, evidence: Evidence, *, rng: Random) -> dict[str, Tensor]:
+    """Field → ``[B, C]`` -log2 p(cell | all other known cells) of each named column, in the data's own units; zero
+    where it is unknown. What a cell costs beyond a row without it: of a single wrong cell this is large, while the
+    chain rule's terms blame it on whatever came after it.
+
+    The latent is the posterior's mean.
+    """
+    found: dict[str, list[Tensor]] = {name: [] for name in evidence.values if _named(joint, name)}
+    for part, noise in sliced(joint, evidence, rng):
+        trace, units = joint.infer(part, rng=noise, mean=True), jacobians(joint, part)
+        for name, bits in found.items():
+            value, known = known_cells(joint, part, name)
+            log_p = trace[name].density.given_others(value, known).log_prob(value, known)[0]
+            bits.append(-BITS * (log_p + units[name] if name in units else log_p))
+    return {name: torch.cat(bits) for name, bits in found.items()}
+
+
+def columns(joint: Joint, evidence: Evidence, cells: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Bits of each column that has a name, side by side ``[B, C]``, and whether it is known. A picture has none."""
+    bits, known = [torch.zeros(evidence.rows, 0)], [torch.zeros(evidence.rows, 0, dtype=torch.bool)]
+    for name, share in cells.items():
+        if _named(joint, name):
+            bits.append(share.cpu())
+            known.append(known_cells(joint, evidence, name)[1].cpu())
+    return torch.cat(bits, 1), torch.cat(known, 1)
+
+
+def learn(joint: Joint, evidence: Evidence, *, rng: Random) -> tuple[dict[str, Any], Shares]:
+    """What is usual among these rows, as plain data for a calibration, and their surprise."""
+    found = shares(joint, evidence, rng=rng)
+    others, known = columns(joint, evidence, given_others(joint, evidence, rng=rng.spawn()))
+    bits, _ = columns(joint, evidence, found.cells)
+    return Typical.of(bits, known, found.total.cpu(), others).to_json(), found
+
+
+def oddness(joint: Joint, evidence: Evidence, found: Shares, calibration: Mapping[str, Any]) -> Tensor:
+    """``[B]`` what rows are ranked by: :class:`~vaery.typical.Typical`'s standard deviations; where nothing was learned
+    of what is usual, the surprise in nats."""
+    plain = calibration.get("typical")
+    if plain is None:
+        return found.total.double() / BITS
+    return Typical.from_json(plain).oddness(*columns(joint, evidence, found.cells), found.total.cpu())
+
+
+def _named(joint: Joint, name: str) -> bool:
+    return joint.fields[name].cell_names is not None and len(joint.fields[name].mask) == 1
+
+
+def per_row(share: Tensor) -> Tensor:
+    return share.flatten(1).sum(1) if share.dim() > 1 else share
