@@ -77,6 +77,15 @@ def test_the_same_seed_gives_the_same_bits() -> None:
     assert torch.equal(weights(first.joint), weights(second.joint))
 
 
+@pytest.mark.parametrize("steps", [1, 5, 15])
+def test_few_steps_are_steps_as_well(steps: int) -> None:
+    t = trainer(plan=replace(PLAN, steps=steps, evaluations=1))
+    before, bound = weights(t.joint).clone(), evaluate(t.joint, rows(100, 1), Elbo(), seed=0)[0]
+    t.fit()
+    assert not torch.equal(weights(t.joint), before)
+    assert evaluate(t.joint, rows(100, 1), Elbo(), seed=0)[0] > bound
+
+
 def test_the_global_stream_is_left_as_it_was() -> None:
     torch.manual_seed(3)
     expected = torch.rand(3)

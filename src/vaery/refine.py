@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vaery.core.evidence import Evidence, Some
 from vaery.core.members import member
-from vaery.core.random import Random
+from vaery.core.random import Random, isolated
 from vaery.inference import batches
 from vaery.joint import Joint
 
@@ -33,7 +33,8 @@ def refine(joint: Joint, train: Evidence | Some, held_out: Evidence, *, rng: Ran
     some = rng.permutation(train.rows)[:MOST].to(train.device)
     z, z_held_out = encoded(joint, train[some], rng), encoded(joint, held_out, rng)
     size = z.shape[-1]
-    prior = member("priors", name)(size=size, context=0).to(joint.device)
+    with isolated(0):  # what of it is not fitted is the same each time
+        prior = member("priors", name)(size=size, context=0).to(joint.device)
     prior.fit_to(z, rng)
     prior.eval()
     here = torch.zeros(1, len(z_held_out), 0, device=joint.device)

@@ -26,7 +26,7 @@ from vaery.core.random import Random, isolated, seed_global
 from vaery.joint import Joint
 from vaery.private import Private
 
-AVERAGE = 16  # steps between two updates of the averaged weights
+AVERAGE = 16  # steps between two updates of the averaged weights, after the first few
 CHECK = 50  # steps between two looks at the loss
 HALVINGS = 8  # how often the rate may be halved by non-finite steps before fit gives up
 
@@ -198,8 +198,9 @@ class Trainer:
         loss = self._backward(batch)
         self.optimizer.step(self._rate())
         self.state.step += 1
-        if self.plan.average and self.state.step % AVERAGE == 0:
-            decay = min(self.plan.average, (1 + self.state.step) / (10 + self.state.step)) ** AVERAGE
+        if self.plan.average and (self.state.step < AVERAGE or self.state.step % AVERAGE == 0):
+            since = 1 if self.state.step < AVERAGE else AVERAGE
+            decay = min(self.plan.average, (1 + self.state.step) / (10 + self.state.step)) ** since
             torch._foreach_lerp_(self.averaged, self.parameters, 1 - decay)
         return loss
 

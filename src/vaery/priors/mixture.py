@@ -69,12 +69,13 @@ class Mixture(nn.Module):
         """
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
+        from threadpoolctl import threadpool_limits
 
         if len(z) < 2:
             return  # one row has no covariance
         used = max(1, min(len(self.logits), len(z) // 100))
         found = GaussianMixture(used, reg_covar=1e-4, max_iter=ROUNDS, random_state=rng.seed() % 2**32)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1):  # threads add up in the order they end in
             warnings.simplefilter("ignore", ConvergenceWarning)
             found.fit(z.detach().double().cpu().numpy())
         factor = torch.as_tensor(found.precisions_cholesky_).mT  # upper triangular there
