@@ -14,6 +14,7 @@ from torch import nn
 
 from vaery.core.cells import CellHeads, CellSpec
 from vaery.core.check import check_job
+from vaery.core.density import Factorised
 from vaery.core.errors import ChoiceError, QueryError
 from vaery.core.evidence import Evidence
 from vaery.core.field import Field
@@ -24,7 +25,7 @@ from vaery.core.members import member, members
 from vaery.core.random import Random
 from vaery.core.region import Region
 from vaery.core.stop import Same, Stop
-from vaery.inference import MOST, _systematic, propose
+from vaery.inference import MOST, _systematic, probabilities, propose
 from vaery.jobs.augment import augment
 from vaery.jobs.detect import conformal, detect, discoveries, pareto
 from vaery.jobs.embed import embed
@@ -39,6 +40,7 @@ from vaery.jobs.score import score
 from vaery.joint import Joint
 from vaery.likelihoods.any_order import AnyOrder
 from vaery.likelihoods.independent import Independent
+from vaery.likelihoods.normal import NormalDensity
 from vaery.surprise import shares
 from vaery.target import locate
 
@@ -461,6 +463,16 @@ def test_the_interval_covers_what_it_says() -> None:
     assert inside.mean() == pytest.approx(0.8, abs=0.07)
     widths = np.concatenate([expected_given(row)[1] for row in HOLES]) * 2 * stats.norm.ppf(0.9)
     np.testing.assert_allclose((high - low)[gap].mean(), widths.mean(), rtol=0.05)
+
+
+@pytest.mark.parametrize("draws", [0, 1, 16, 100])
+def test_points_of_many_latents_reach_as_far_into_the_tails_as_one(draws: int) -> None:
+    zeros = torch.zeros(max(1, draws), 2, 3)  # every latent says the same
+    same = Factorised(NormalDensity(zeros, zeros), event_dims=1, mask_dims=1)
+    x = same.points(probabilities(linear(), draws)).flatten(0, 1)
+    assert 100 <= len(x) <= 400
+    for share in (0.05, 0.5, 0.95):
+        np.testing.assert_allclose(x.quantile(share, 0), stats.norm.ppf(share), atol=0.05)
 
 
 def test_drawn_tables_keep_the_known_and_the_spread() -> None:

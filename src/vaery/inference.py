@@ -106,11 +106,11 @@ def complete(joint: Joint, evidence: Evidence, *, rng: Random, candidates: int =
 def completions(
     joint: Joint, evidence: Evidence, *, rng: Random, draws: int, candidates: int = 16
 ) -> list[dict[str, Tensor]]:
-    """As :func:`complete`, several draws a row from one pool of candidates, twice as many as draws at least.
+    """As :func:`complete`, several draws a row from one pool of candidates, as many as draws at least.
 
     Weighing candidates is what takes long, and a candidate may serve more than one draw as it may serve a row twice.
     """
-    candidates, tables = max(candidates, 2 * draws) if draws > 1 else candidates, []
+    candidates, tables = max(candidates, draws) if draws > 1 else candidates, []
     for part in batches(evidence, BATCH // candidates):
         trace = propose(joint, part, rng=rng, candidates=candidates)
         values, row, made = _decided(joint, part, trace), torch.arange(part.rows, device=joint.device), []
@@ -245,9 +245,15 @@ def conditionals(
 
 
 def probabilities(joint: Joint, draws: int) -> Tensor:
-    """Evenly spread probabilities: with that many latents, about :data:`POINTS` points for each cell."""
+    """Evenly spread probabilities ``[Q]``, or ``[Q, draws]``: about :data:`POINTS` points for each cell in all.
+
+    Each latent has its own, so that all together are as fine as their number, and reach as far into the tails.
+    """
     points = max(4, POINTS // max(1, draws))
-    return (torch.arange(points, device=joint.device) + 0.5) / points
+    if not draws:
+        return (torch.arange(points, device=joint.device) + 0.5) / points
+    order = (torch.arange(draws, device=joint.device) + 0.5) / draws
+    return (torch.arange(points, device=joint.device)[:, None] + order) / points
 
 
 def _points(joint: Joint, site: Site, evidence: Evidence, u: Tensor, others: bool) -> Tensor:

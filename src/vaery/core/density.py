@@ -15,6 +15,7 @@ torch.Size([1, 3, 4])
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -160,14 +161,15 @@ class Density(ABC):
         return self
 
     def quantile(self, u: Tensor) -> Tensor:
-        """The value below which lies a share ``u [Q]`` of each single cell's probability: ``[Q, S, B, E…]``.
+        """The value below which lies a share ``u`` of each single cell's probability: ``[Q, S, B, E…]``.
 
-        For densities whose cells are independent; call :meth:`given` first.
+        ``u [Q]``, or ``[Q, S]`` with shares of its own for each draw. For densities whose cells are independent; call
+        :meth:`given` first.
         """
         raise QueryError(f"{type(self).__name__} has no quantiles")
 
     def points(self, u: Tensor) -> Tensor:
-        """``[Q, S, B, E…]`` values that stand for each single cell's density, from evenly spread ``u [Q]``.
+        """``[Q, S, B, E…]`` values that stand for each cell's density, from evenly spread ``u [Q]`` or ``[Q, S]``.
 
         As :meth:`quantile`, but the cheapest such set: their order means nothing.
         """
@@ -225,10 +227,15 @@ class Factorised(Density):
         return self.elementwise.mode()
 
     def quantile(self, u: Tensor) -> Tensor:
-        return quantile(self.elementwise, u.view(-1, *([1] * len(self.elementwise.shape))))
+        return quantile(self.elementwise, across(u, self.elementwise.shape))
 
     def points(self, u: Tensor) -> Tensor:
-        return self.elementwise.transport(u.view(-1, *([1] * len(self.elementwise.shape))))
+        return self.elementwise.transport(across(u, self.elementwise.shape))
+
+
+def across(u: Tensor, shape: Sequence[int]) -> Tensor:
+    """``u [Q]`` or ``[Q, S]`` with axes of size one added, to be broadcast against positions ``[S, B, …]``."""
+    return u.view(*u.shape, *([1] * (1 + len(shape) - u.dim())))
 
 
 def masked(log_p: Tensor, known: Tensor | None) -> Tensor:
