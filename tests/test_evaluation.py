@@ -245,7 +245,9 @@ def drawn(seed: int = 0) -> pd.DataFrame:
     return TEST.iloc[index].reset_index(drop=True)
 
 
-def omniscient(raw: pd.DataFrame, *, interval: float, seed: int, off: float = 0.0) -> dict[str, pd.DataFrame]:
+def omniscient(
+    raw: pd.DataFrame, *, interval: float, seed: int, off: float = 0.0, everywhere: bool = False
+) -> dict[str, pd.DataFrame]:
     """Fills gaps with the truth, or this far off."""
     truth = drawn(seed).head(len(raw))
     assert ((truth == raw) | raw.isna()).all(axis=None)
@@ -301,6 +303,7 @@ def test_who_predicts_and_scores_nonsense_is_found_out(model):
         detect=lambda raw, **_: pd.DataFrame(
             {
                 "bits": np.arange(len(raw)) * 1.0,
+                "odd": np.arange(len(raw)) * 1.0,
                 "p_value": 0.01,
                 "reasons": [[{"cell": "none", "bits": 0.0}]] * len(raw),
             }

@@ -239,8 +239,7 @@ def calibrate(joint: Joint, train: Evidence | Some, held_out: Evidence, rows: Ev
     oddness of held-out rows, sorted (p-values are read from these); why cells are empty; how often levels are new."""
     held_out = held_out[slice(0, MOST_CALIBRATED)].to(joint.device)
     some = train[torch.arange(min(train.rows, MOST_TYPICAL))].to(joint.device)
-    rng = lambda: Random(0, joint.device, share_rows=True)  # noqa: E731
-    typical, found = surprise.learn(joint, some, rng=rng())[0], surprise.shares(joint, held_out, rng=rng())
+    typical, found = surprise.learn(joint, some, held_out, rng=Random(0, joint.device, share_rows=True))
     ordered = lambda x: sorted(round(float(v), 6) for v in x)  # noqa: E731
     return {
         "typical": typical,

@@ -47,7 +47,7 @@ def calibrate_privately(joint: Joint, held_out: Evidence, rows: int, trainer: Pr
         return plain
     stream = lambda: Random(0, joint.device, share_rows=True)  # noqa: E731
     made, held = generate(joint, Evidence(1, {}, {}), rng=stream(), n=MOST_HELD_OUT), held_out.to(joint.device)
-    typical, usual = surprise.learn(joint, made, rng=stream())
+    typical, usual = surprise.learn(joint, made, made, rng=stream())
     found = surprise.shares(joint, held, rng=stream())
     own, odd = (surprise.oddness(joint, x, s, {"typical": typical}) for x, s in ((made, usual), (held, found)))
     key = trainer.state.key

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from vaery.core.evidence import Evidence, expand_mask
 from vaery.core.random import Random
-from vaery.inference import jacobians, known_cells, sliced
+from vaery.inference import exact, jacobians, known_cells, sliced
 from vaery.joint import Joint
-from vaery.typical import Typical
+from vaery.typical import Bits, Typical
 
 BITS = 1 / math.log(2)  # bits in a nat
+FEW = 50  # rows under which there is no tail to speak of
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def shares(joint: Joint, evidence: Evidence, *, rng: Random, draws: int = 8) -> 
     A cell's share is the weighted mean over latents of -log2 p(cell | latent, cells before it), every latent with an
     order of its own. The rest belongs to no cell: the latent's own improbability, log q(z) - log p(z).
     """
+    joint, evidence = exact(joint, evidence)
     parts = [_split(joint, part, noise, draws) for part, noise in sliced(joint, evidence, rng, draws)]
     join = lambda maps: {name: torch.cat([m[name] for m in maps]) for name in maps[0]}  # noqa: E731
     return Shares(
@@ -74,14 +76,15 @@ def given_others(joint: Joint, evidence: Evidence, *, rng: Random) -> dict[str, 
 
     The latent is the posterior's mean.
     """
+    joint, evidence = exact(joint, evidence)
     found: dict[str, list[Tensor]] = {name: [] for name in evidence.values if _named(joint, name)}
     for part, noise in sliced(joint, evidence, rng):
         trace, units = joint.infer(part, rng=noise, mean=True), jacobians(joint, part)
-        for name, bits in found.items():
+        for name, costs in found.items():
             value, known = known_cells(joint, part, name)
             log_p = trace[name].density.given_others(value, known).log_prob(value, known)[0]
-            bits.append(-BITS * (log_p + units[name] if name in units else log_p))
-    return {name: torch.cat(bits) for name, bits in found.items()}
+            costs.append(-BITS * (log_p + units[name] if name in units else log_p))
+    return {name: torch.cat(costs) for name, costs in found.items()}
 
 
 def columns(joint: Joint, evidence: Evidence, cells: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -94,21 +97,36 @@ def columns(joint: Joint, evidence: Evidence, cells: Mapping[str, Tensor]) -> tu
     return torch.cat(bits, 1), torch.cat(known, 1)
 
 
-def learn(joint: Joint, evidence: Evidence, *, rng: Random) -> tuple[dict[str, Any], Shares]:
-    """What is usual among these rows, as plain data for a calibration, and their surprise."""
-    found = shares(joint, evidence, rng=rng)
-    others, known = columns(joint, evidence, given_others(joint, evidence, rng=rng.spawn()))
-    bits, _ = columns(joint, evidence, found.cells)
-    return Typical.of(bits, known, found.total.cpu(), others).to_json(), found
+def learn(joint: Joint, rows: Evidence, fresh: Evidence, *, rng: Random) -> tuple[dict[str, Any], Shares]:
+    """What is usual, as plain data for a calibration, and the surprise of ``fresh`` rows.
+
+    Args:
+        joint: the model.
+        rows: that show what is usual for each column.
+        fresh: that it was not fitted on, by which whole rows are measured (``rows``, where these are too few).
+        rng: where draws come from.
+    """
+    start = rng.state()
+    found = shares(joint, fresh, rng=rng)
+    rng.restore(start)
+    usual = found if fresh is rows else shares(joint, rows, rng=rng)
+    others, _ = columns(joint, rows, given_others(joint, rows, rng=rng))
+    of_rows, of_fresh = bits(joint, rows, usual), bits(joint, fresh, found)
+    return Typical.of(of_rows, of_fresh if fresh.rows >= FEW else of_rows, others).to_json(), found
+
+
+def bits(joint: Joint, evidence: Evidence, found: Shares) -> Bits:
+    """Rows' surprise as :mod:`vaery.typical` wants it."""
+    return Bits(*columns(joint, evidence, found.cells), found.total.cpu())
 
 
 def oddness(joint: Joint, evidence: Evidence, found: Shares, calibration: Mapping[str, Any]) -> Tensor:
-    """``[B]`` what rows are ranked by: :class:`~vaery.typical.Typical`'s standard deviations; where nothing was learned
-    of what is usual, the surprise in nats."""
+    """``[B]`` what rows are ranked by: :meth:`~vaery.typical.Typical.oddness`; where nothing was learned of what is
+    usual, the surprise in nats."""
     plain = calibration.get("typical")
     if plain is None:
         return found.total.double() / BITS
-    return Typical.from_json(plain).oddness(*columns(joint, evidence, found.cells), found.total.cpu())
+    return Typical.from_json(plain).oddness(bits(joint, evidence, found))
 
 
 def _named(joint: Joint, name: str) -> bool:

@@ -2,8 +2,9 @@
 
 The density alone ranks rows badly where columns differ in how much they usually surprise: one column of high entropy
 drowns the others, and a row where every cell is *less* surprising than ever (a newborn abalone) passes for the most
-normal of all. So two numbers are looked at, each in units of its own usual spread: the surprise of the whole row, and
-how far its cells' surprises are from what is usual for each (both ways). The larger one is how odd the row is.
+normal of all. So two numbers are looked at: the surprise of the whole row, and how far its cells' surprises are from
+what is usual for each (both ways). Each is measured from its median in units of its upper tail, so that 0 is an ordinary
+row and 1 is as odd as one ordinary row in twenty; the larger one is how odd the row is.
 Model statistics as evidence beside the density: Morningstar et al. (2021), Nalisnick et al. (2019).
 """
 
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 LOW, HIGH = -3.0, 5.0  # how far a single cell may count, in standard deviations
-PARTS = ("cells", "row", "apart", "others")
+PARTS = ("cells", "others", "row", "apart")
 SHARPEST = 0.01  # bits: no surprise is taken for more constant than this
 
 
@@ -37,8 +38,15 @@ class Usual:
         mean = (w * x).sum(0) / n
         return cls(mean, ((w * (x - mean).square()).sum(0) / n).sqrt().clamp(min=SHARPEST))
 
+    @classmethod
+    def tail(cls, x: Tensor) -> Usual:
+        """The median of ``x [B]`` in place of the mean, and how far one in twenty is above it in place of the spread."""
+        x = x.double()
+        median = x.quantile(0.5)
+        return cls(median, (x.quantile(0.95) - median).clamp(min=SHARPEST))
+
     def standard(self, x: Tensor) -> Tensor:
-        return (x.double() - self.mean.to(x.device)) / self.sd.to(x.device)
+        return (x.double() - self.mean) / self.sd
 
     def to_json(self) -> dict[str, Any]:
         return {"mean": _rounded(self.mean), "sd": _rounded(self.sd)}
@@ -49,41 +57,56 @@ class Usual:
 
 
 @dataclass(frozen=True)
+class Bits:
+    """The surprise of some rows, on the CPU.
+
+    Attributes:
+        columns: ``[B, C]`` bits of each column; shares of the row's.
+        known: ``[B, C]`` bool.
+        total: ``[B]`` bits of each row.
+    """
+
+    columns: Tensor
+    known: Tensor
+    total: Tensor
+
+
+@dataclass(frozen=True)
 class Typical:
     """What is usual among the rows that a model was fitted on.
 
     Attributes:
         cells: bits of each column.
-        row: bits of a row beyond what is usual for the columns that are known of it.
-        apart: how far a row's cells are from the usual, the sum over columns of squared standard deviations.
         others: bits of each column given all others.
+        row: bits of a row beyond what is usual for the columns that are known of it; median and tail.
+        apart: how far a row's cells are from the usual, the sum over columns of squared standard deviations; likewise.
     """
 
     cells: Usual
+    others: Usual
     row: Usual
     apart: Usual
-    others: Usual
 
     @classmethod
-    def of(cls, bits: Tensor, known: Tensor, total: Tensor, others: Tensor) -> Typical:
+    def of(cls, rows: Bits, fresh: Bits, others: Tensor) -> Typical:
         """Learn from rows.
 
         Args:
-            bits: ``[B, C]`` of each column; shares of the row's.
-            known: ``[B, C]`` bool.
-            total: ``[B]`` bits of each row.
-            others: ``[B, C]`` bits of each column given all others.
+            rows: that show what is usual for each column.
+            fresh: that the model was not fitted on, by which whole rows are measured.
+            others: ``[B, C]`` bits of each column of ``rows`` given all others.
         """
-        cells = Usual.of(bits, known)
-        row, apart = Usual.of(_beyond(cells, known, total)), Usual.of(_apart(cells, bits, known))
-        return cls(cells, row, apart, Usual.of(others, known))
+        cells = Usual.of(rows.columns, rows.known)
+        return cls(
+            cells, Usual.of(others, rows.known), Usual.tail(_beyond(cells, fresh)), Usual.tail(_apart(cells, fresh))
+        )
 
-    def oddness(self, bits: Tensor, known: Tensor, total: Tensor) -> Tensor:
-        """``[B]`` how odd each row is, in standard deviations; arguments as for :meth:`of`."""
-        of_row = self.row.standard(_beyond(self.cells, known, total))
-        if not bits.shape[1]:
+    def oddness(self, rows: Bits) -> Tensor:
+        """``[B]`` how odd each row is: 0 ordinary, 1 as odd as one ordinary row in twenty."""
+        of_row = self.row.standard(_beyond(self.cells, rows))
+        if not rows.columns.shape[1]:
             return of_row
-        return of_row.maximum(self.apart.standard(_apart(self.cells, bits, known)))
+        return of_row.maximum(self.apart.standard(_apart(self.cells, rows)))
 
     def to_json(self) -> dict[str, Any]:
         return {name: getattr(self, name).to_json() for name in PARTS}
@@ -93,14 +116,14 @@ class Typical:
         return cls(*(Usual.from_json(plain[name]) for name in PARTS))
 
 
-def _beyond(cells: Usual, known: Tensor, total: Tensor) -> Tensor:
-    return total.double() - known.double() @ cells.mean.to(total.device)
+def _beyond(cells: Usual, rows: Bits) -> Tensor:
+    return rows.total.double() - rows.known.double() @ cells.mean
 
 
-def _apart(cells: Usual, bits: Tensor, known: Tensor) -> Tensor:
+def _apart(cells: Usual, rows: Bits) -> Tensor:
     """An unknown cell counts as one that is as far from the usual as usual."""
-    far = cells.standard(bits).clamp(LOW, HIGH).square()
-    return torch.where(known, far, torch.ones_like(far)).sum(1)
+    far = cells.standard(rows.columns).clamp(LOW, HIGH).square()
+    return torch.where(rows.known, far, torch.ones_like(far)).sum(1)
 
 
 def _rounded(x: Tensor) -> Any:

@@ -39,12 +39,12 @@ def detect(
     """Which rows are odd, how sure that is, and why.
 
     A row is odd if its surprise -log2 p(row) is unusually large, or if the surprises of its columns are far from what
-    is usual for each of them, whichever is further out in standard deviations (:mod:`vaery.typical`). Its p-value is
-    the share of held-out rows that are as odd or odder (conformal: exact in any sample size, as long as ordinary rows
-    come from where the training rows came from; with n held-out rows none is below 1 / (n + 1), so a few odd rows among
-    very many need many held-out ones to stand out).
-    Outliers are what Benjamini and Hochberg's rule picks: of the rows it names, a share of ``fdr`` at most is expected
-    to be ordinary (with p-values of this kind: Bates et al., 2023).
+    is usual for each of them, whichever is further out (:mod:`vaery.typical`; 0 is ordinary, 1 as odd as one ordinary
+    row in twenty). Its p-value is the share of held-out rows that are as odd or odder (conformal: exact in any sample
+    size, as long as ordinary rows come from where the training rows came from; with n held-out rows none is below
+    1 / (n + 1), so a few odd rows among very many need many held-out ones to stand out). Outliers are what Benjamini
+    and Hochberg's rule picks: of the rows it names, a share of ``fdr`` at most is expected to be ordinary (with
+    p-values of this kind: Bates et al., 2023).
 
     Reasons split the surprise up (the chain rule's terms, averaged over orders and latents); see :func:`shares` for all
     of them. Listed are the cells of a row that cost most ``"beyond"`` the usual given the rest of the row, in bits,

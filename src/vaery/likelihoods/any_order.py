@@ -116,11 +116,11 @@ class AnyOrderDensity(Density):
         value, known = self._spread(value, known)
         projected, rank = self.net._context(self.context), self._ranks()[:1]
         owner: Tensor = self.net.heads.owner  # type: ignore[assignment]
-        raw = torch.zeros(*self.shape[:2], len(owner), device=value.device)
-        around = (torch.zeros(self.shape, device=value.device), torch.ones(self.shape, device=value.device))
+        raw = value.new_zeros(*self.shape[:2], len(owner))
+        around = (value.new_zeros(self.shape), value.new_ones(self.shape))
         for step in range(self.net.steps):
             part, start = self.net.raw(projected, value, known & (rank != step))
-            raw = torch.where(rank[..., owner] == step, part.float(), raw)
+            raw = torch.where(rank[..., owner] == step, part.to(raw.dtype), raw)
             around = tuple(torch.where(rank == step, new, old) for new, old in zip(start, around, strict=True))
         return self.net.heads(raw, around)
 
