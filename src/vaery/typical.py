@@ -3,8 +3,8 @@
 The density alone ranks rows badly where columns differ in how much they usually surprise: one column of high entropy
 drowns the others, and a row where every cell is *less* surprising than ever (a newborn abalone) passes for the most
 normal of all. So two numbers are looked at: the surprise of the whole row, and how far its cells' surprises are from
-what is usual for each (both ways). Each is measured from its median in units of its upper tail, so that 0 is an ordinary
-row and 1 is as odd as one ordinary row in twenty; the larger one is how odd the row is.
+what is usual for each (both ways). Each is measured from its median in units of its upper tail, so that 0 is an
+ordinary row and 1 is as odd as one ordinary row in twenty; the larger one is how odd the row is.
 Model statistics as evidence beside the density: Morningstar et al. (2021), Nalisnick et al. (2019).
 """
 
@@ -40,7 +40,7 @@ class Usual:
 
     @classmethod
     def tail(cls, x: Tensor) -> Usual:
-        """The median of ``x [B]`` in place of the mean, and how far one in twenty is above it in place of the spread."""
+        """Median of ``x [B]`` in place of the mean, and how far one in twenty is above it in place of the spread."""
         x = x.double()
         median = x.quantile(0.5)
         return cls(median, (x.quantile(0.95) - median).clamp(min=SHARPEST))
