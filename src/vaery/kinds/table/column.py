@@ -39,6 +39,8 @@ class Column:
         scale: own units → what the network sees.
         origin, step: of the own units, for times and large integers.
         decimals: numbers are whole multiples of ``10 ** -decimals`` in own units; ``None``: they are not.
+        multiple, phase: numbers are ``phase`` and whole multiples of ``multiple`` such units, if that is coarser
+            (people round: credit limits come in ten thousands, prices end in .99).
     XX        categories: the container's own list of categories, used or not.
     """
 
@@ -55,6 +57,8 @@ class Column:
     origin: int = 0
     step: int = 1
     decimals: int | None = None
+    multiple: int = 1
+    phase: int = 0
     low: float = 0.0
     high: float = 0.0
     rest: float = 0.0
@@ -93,7 +97,7 @@ class Column:
     @property
     def half(self) -> float:
         """Half the distance between neighbouring values in own units; zero where they lie dense."""
-        return 0.0 if self.decimals is None else 0.5 * 10.0**-self.decimals
+        return 0.0 if self.decimals is None else 0.5 * self.multiple * 10.0**-self.decimals
 
     @property
     def log_step(self) -> float:
@@ -104,7 +108,7 @@ class Column:
         column is measured in. Else one: a plain density.
         """
         if self.decimals is not None:
-            return -self.decimals * math.log(10)
+            return math.log(self.multiple) - self.decimals * math.log(10)
         if not self.levels or len(self.scale.raw) < 2:
             return 0.0
         low, high = len(self.scale.raw) // 4, -1 - len(self.scale.raw) // 4
@@ -131,11 +135,33 @@ class Column:
         room = 2.0**62 / self.step
         return np.rint(np.clip(np.nan_to_num(own), -room, room)).astype(np.int64) * self.step + self.origin
 
+    def _count(self, own: Floats) -> Floats:
+        """How many steps of its lattice a number is from the first: whole for those that lie on it."""
+        assert self.decimals is not None
+        units = own * 10.0**self.decimals
+        return units if self.multiple == 1 else (units - self.phase) / self.multiple
+
+    def _at(self, count: Floats) -> Floats:
+        assert self.decimals is not None
+        units = count if self.multiple == 1 else count * self.multiple + self.phase
+        return units / 10.0**self.decimals
+
+    def between(self, low: float, high: float) -> tuple[float, float]:
+        """First and last number of the lattice in a range of own units; the range itself where there is no lattice."""
+        if self.decimals is None:
+            return low, high
+        first, last = (np.array([end]) for end in (low, high))
+        if not math.isinf(low):
+            first = self._at(np.ceil(self._count(first) - 1e-6))
+        if not math.isinf(high):
+            last = self._at(np.floor(self._count(last) + 1e-6))
+        return float(first[0]), float(last[0])
+
     def on_lattice(self, own: Floats, clip: bool = True) -> Floats:
         """Own units, rounded to what the column can hold and (if asked) kept in the range that was seen."""
         if self.decimals is not None:
             with np.errstate(over="ignore"):
-                own = np.rint(own * 10.0**self.decimals) / 10.0**self.decimals
+                own = self._at(np.rint(self._count(own)))
         return np.clip(own, self.low, self.high) if clip and self.family is not None else own
 
     # ------------------------------------------------------------------ levels

@@ -145,10 +145,7 @@ def _all_levels(column: Column) -> bool:
 
 def _interval(column: Column, low: float, high: float) -> tuple[float, float] | None:
     """Own units → scaled axis; ``None`` where no number that was seen, or lies between two that were, is inside."""
-    if column.decimals is not None:
-        grid = 10.0**column.decimals
-        low = low if math.isinf(low) else math.ceil(low * grid - 1e-6) / grid
-        high = high if math.isinf(high) else math.floor(high * grid + 1e-6) / grid
+    low, high = column.between(low, high)
     if low > high or low > column.high or high < column.low:
         return None
     if column.family in COUNTS or not column.scale.raw:

@@ -15,6 +15,7 @@ from vaery.kinds.table import arrays, words
 from vaery.kinds.table.arrays import Array
 from vaery.kinds.table.column import COUNTS, SORTS, Column
 from vaery.kinds.table.encode import native
+from vaery.kinds.table.lattice import lattice_of
 from vaery.kinds.table.scale import Floats, Scale, normal_scores, standard
 
 SPIKE = 0.05  # a value that holds a larger share of a column is a level
@@ -167,6 +168,9 @@ def _counted(base: Column, array: Array, known: NDArray[np.bool_], asked: str | 
     values, counts = np.unique(x, return_counts=True)
     plain, lattice = asked in ("numeric", "integer", "datetime"), base.decimals is not None
     is_level = _is_level(values, counts, plain=plain, family=family, lattice=lattice)
+    if family in (None, "mixture"):
+        base, off = lattice_of(base, values, np.where(is_level, 0, counts))
+        is_level |= off
     levels = values[is_level].tolist()
     base = replace(base, levels=tuple(levels), shares=_shares(counts[is_level].tolist(), float(counts.sum())))
     numbers = x[~np.isin(x, values[is_level])] if is_level.any() else x
@@ -286,5 +290,5 @@ def _floor(base: Column, scale: Scale, numbers: Floats) -> float:
         return 2.0**FLOOR
     some = numbers if len(numbers) <= 10_000 else numbers[:: len(numbers) // 10_000]
     slope = float(np.median(scale.log_slope(some, base.half)))
-    exponent = math.ceil(slope / math.log(2) + math.log2(10.0**-base.decimals / 2)) if math.isfinite(slope) else FLOOR
+    exponent = math.ceil(slope / math.log(2) + math.log2(base.half)) if math.isfinite(slope) else FLOOR
     return 2.0 ** min(max(exponent, FLOOR), CEILING)
