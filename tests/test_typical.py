@@ -7,9 +7,13 @@ import json
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
 from vaery import VAE
-from vaery.typical import HIGH, SHARPEST, Bits, Typical, Usual
+from vaery.core.evidence import Evidence
+from vaery.core.random import Random
+from vaery.surprise import mix
+from vaery.typical import HIGH, SHARPEST, Bits, Typical, Usual, auroc
 
 
 def rows(n: int = 2000, seed: int = 0) -> Bits:
@@ -40,6 +44,39 @@ def test_the_tail_of_a_normal() -> None:
     tail = Usual.tail(torch.randn(200_000, generator=torch.Generator().manual_seed(0)))
     assert float(tail.mean) == pytest.approx(0, abs=0.01)
     assert float(tail.sd) == pytest.approx(1.645, abs=0.02)
+
+
+def test_the_chance_to_be_larger() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 9, 50), rng.integers(2, 12, 70)
+    expected = roc_auc_score(np.repeat([0, 1], [50, 70]), np.concatenate([a, b]))
+    assert auroc(torch.tensor(a), torch.tensor(b)) == pytest.approx(expected)
+
+
+def test_columns_are_not_looked_at_where_only_the_whole_tells() -> None:
+    """Mixed rows whose columns are each as usual, and whose whole is not: pixels of two pictures."""
+    plain = rows(seed=1)
+    whole = Bits(plain.columns, plain.known, plain.total + 30)
+    assert not Typical.of(rows(), plain, rows().columns, whole).both
+    assert Typical.of(rows(), plain, rows().columns, plain).both
+    cells = these(plain.columns + torch.tensor([0.0, 3.0, 0.0]))
+    assert Typical.of(rows(), plain, rows().columns, cells).both
+    odd = Typical.of(rows(), plain, rows().columns, whole).oddness(rows(seed=2))
+    assert torch.equal(odd.argsort(), rows(seed=2).total.argsort())
+
+
+def test_mixed_rows_hold_cells_of_two() -> None:
+    value = torch.arange(1.0, 301.0).view(300, 1, 1).expand(300, 2, 2).clone()
+    value = torch.cat([value, -value], 1)[:300]
+    known = torch.rand(300, 4, generator=torch.Generator().manual_seed(0)) < 0.8
+    rows = Evidence(300, {"x": value * known[..., None]}, {"x": known})
+    mixed = mix(rows, Random(0, share_rows=True))
+    theirs = mixed.values["x"][..., 0].abs()
+    own = (theirs == value[..., 0].abs()) & mixed.known["x"] & known
+    share = own.sum() / (mixed.known["x"] & known).sum()
+    assert 0.4 < float(share) < 0.6
+    assert (theirs[~mixed.known["x"]] == 0).all()
+    assert float(mixed.known["x"].double().mean()) == pytest.approx(float(known.double().mean()), abs=0.03)
 
 
 def test_about_one_ordinary_row_in_twenty_is_as_odd_as_one(typical: Typical) -> None:

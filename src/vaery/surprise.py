@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from vaery.typical import Bits, Typical
 
 BITS = 1 / math.log(2)  # bits in a nat
 FEW = 50  # rows under which there is no tail to speak of
+MIXED = 500  # rows that are mixed to see whether columns by themselves tell
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,25 @@ def learn(joint: Joint, rows: Evidence, fresh: Evidence, *, rng: Random) -> tupl
     usual = found if fresh is rows else shares(joint, rows, rng=rng)
     others, _ = columns(joint, rows, given_others(joint, rows, rng=rng))
     of_rows, of_fresh = bits(joint, rows, usual), bits(joint, fresh, found)
-    return Typical.of(of_rows, of_fresh if fresh.rows >= FEW else of_rows, others).to_json(), found
+    if fresh.rows < FEW:
+        return Typical.of(of_rows, of_rows, others).to_json(), found
+    mixed = mix(fresh[slice(0, MIXED)], rng)
+    of_mixed = bits(joint, mixed, shares(joint, mixed, rng=rng))
+    return Typical.of(of_rows, of_fresh, others, of_mixed).to_json(), found
+
+
+def mix(rows: Evidence, rng: Random) -> Evidence:
+    """Each row with about half of its cells from another one; fields of a single cell are such cells."""
+    values, known = dict(rows.values), dict(rows.known)
+    other = rows[rng.spawn(share_rows=False).permutation(rows.rows)]
+    for name, value in rows.values.items():
+        mask = rows.known[name]
+        cells = value.shape[1:2] if mask is None else mask.shape[1:]
+        take = rng.spawn(share_rows=False).uniform((rows.rows, *cells)) < 0.5
+        values[name] = torch.where(expand_mask(take, value.dim()), other.values[name], value)
+        theirs = other.known[name]
+        known[name] = mask if mask is None or theirs is None else torch.where(take, theirs, mask)
+    return replace(rows, values=values, known=known)
 
 
 def bits(joint: Joint, evidence: Evidence, found: Shares) -> Bits:

@@ -4,7 +4,9 @@ The density alone ranks rows badly where columns differ in how much they usually
 drowns the others, and a row where every cell is *less* surprising than ever (a newborn abalone) passes for the most
 normal of all. So two numbers are looked at: the surprise of the whole row, and how far its cells' surprises are from
 what is usual for each (both ways). Each is measured from its median in units of its upper tail, so that 0 is an
-ordinary row and 1 is as odd as one ordinary row in twenty; the larger one is how odd the row is.
+ordinary row and 1 is as odd as one ordinary row in twenty; the larger one is how odd the row is. Where what matters is
+how columns go together (pixels), the second number is noise beside the first: rows put together of the halves of two
+tell (see :meth:`Typical.of`).
 Model statistics as evidence beside the density: Morningstar et al. (2021), Nalisnick et al. (2019).
 """
 
@@ -19,6 +21,7 @@ from torch import Tensor
 
 LOW, HIGH = -3.0, 5.0  # how far a single cell may count, in standard deviations
 PARTS = ("cells", "others", "row", "apart")
+MUCH = 0.075  # of AUROC
 SHARPEST = 0.01  # bits: no surprise is taken for more constant than this
 
 
@@ -80,40 +83,60 @@ class Typical:
         others: bits of each column given all others.
         row: bits of a row beyond what is usual for the columns that are known of it; median and tail.
         apart: how far a row's cells are from the usual, the sum over columns of squared standard deviations; likewise.
+        both: whether ``apart`` is looked at.
     """
 
     cells: Usual
     others: Usual
     row: Usual
     apart: Usual
+    both: bool = True
 
     @classmethod
-    def of(cls, rows: Bits, fresh: Bits, others: Tensor) -> Typical:
+    def of(cls, rows: Bits, fresh: Bits, others: Tensor, mixed: Bits | None = None) -> Typical:
         """Learn from rows.
 
         Args:
             rows: that show what is usual for each column.
             fresh: that the model was not fitted on, by which whole rows are measured.
             others: ``[B, C]`` bits of each column of ``rows`` given all others.
+            mixed: fresh rows, each with half of its cells from another one: if these are told from fresh rows much
+                worse by their columns than by the whole row, columns are not looked at.
         """
         cells = Usual.of(rows.columns, rows.known)
-        return cls(
-            cells, Usual.of(others, rows.known), Usual.tail(_beyond(cells, fresh)), Usual.tail(_apart(cells, fresh))
-        )
+        look = (_beyond(cells, fresh), _apart(cells, fresh))
+        both = True
+        if mixed is not None:
+            whole, apart = (
+                auroc(x, y) for x, y in zip(look, (_beyond(cells, mixed), _apart(cells, mixed)), strict=True)
+            )
+            both = apart > whole - MUCH
+        return cls(cells, Usual.of(others, rows.known), Usual.tail(look[0]), Usual.tail(look[1]), both)
 
     def oddness(self, rows: Bits) -> Tensor:
         """``[B]`` how odd each row is: 0 ordinary, 1 as odd as one ordinary row in twenty."""
         of_row = self.row.standard(_beyond(self.cells, rows))
-        if not rows.columns.shape[1]:
+        if not (self.both and rows.columns.shape[1]):
             return of_row
         return of_row.maximum(self.apart.standard(_apart(self.cells, rows)))
 
     def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name).to_json() for name in PARTS}
+        return {**{name: getattr(self, name).to_json() for name in PARTS}, "both": self.both}
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Typical:
-        return cls(*(Usual.from_json(plain[name]) for name in PARTS))
+        return cls(*(Usual.from_json(plain[name]) for name in PARTS), bool(plain["both"]))
+
+
+def auroc(ordinary: Tensor, odd: Tensor) -> float:
+    """How often a row of ``odd [A]`` has a larger number than one of ``ordinary [B]``; ties count half.
+
+    >>> auroc(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 2.0]))
+    0.875
+    """
+    held = ordinary.sort().values
+    below, upto = (torch.searchsorted(held, odd.contiguous(), right=right) for right in (False, True))
+    return float((below + upto).double().mean()) / (2 * len(held))
 
 
 def _beyond(cells: Usual, rows: Bits) -> Tensor:
