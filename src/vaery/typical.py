@@ -107,10 +107,7 @@ class Typical:
         look = (_beyond(cells, fresh), _apart(cells, fresh))
         both = True
         if mixed is not None:
-            whole, apart = (
-                auroc(x, y) for x, y in zip(look, (_beyond(cells, mixed), _apart(cells, mixed)), strict=True)
-            )
-            both = apart > whole - MUCH
+            both = auroc(look[1], _apart(cells, mixed)) > auroc(look[0], _beyond(cells, mixed)) - MUCH
         return cls(cells, Usual.of(others, rows.known), Usual.tail(look[0]), Usual.tail(look[1]), both)
 
     def oddness(self, rows: Bits) -> Tensor:
@@ -125,7 +122,7 @@ class Typical:
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Typical:
-        return cls(*(Usual.from_json(plain[name]) for name in PARTS), bool(plain["both"]))
+        return cls(**{name: Usual.from_json(plain[name]) for name in PARTS}, both=bool(plain["both"]))
 
 
 def auroc(ordinary: Tensor, odd: Tensor) -> float:
