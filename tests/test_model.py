@@ -113,7 +113,7 @@ def test_detect_says_how_odd_and_why(model: VAE, frame: pd.DataFrame) -> None:
     rows = frame.iloc[:20].copy()
     rows.iloc[3, rows.columns.get_loc("count")] = 400
     found = model.detect(rows)
-    assert list(found.columns) == ["bits", "odd", "p_value", "outlier", "reasons"]
+    assert list(found.columns) == ["bits", "p_value", "outlier", "reasons"]
     pd.testing.assert_index_equal(found.index, rows.index)
     assert found["bits"].idxmax() == rows.index[3]
     assert found["reasons"].iloc[3][0]["cell"] == "count"

@@ -126,9 +126,9 @@ def test_ordinary_rows_are_as_often_odd_as_p_values_say_and_odd_ones_stand_out()
     rng = np.random.default_rng(0)
     draw = lambda n: rng.normal(size=(n, 1)) * [[3.0, 1.0, 0.2]] + rng.normal(size=(n, 3)) * [[0.3, 0.1, 0.05]]  # noqa: E731
     model = VAE(width=32, depth=1, dropout=0.0, steps=300, threads=1, random_state=0).fit(draw(3000))
-    found = model.detect(draw(2000), reasons=0)
+    found = model.detect(draw(2000), reasons=0, by="typical")
     for level in (0.05, 0.2, 0.5):
         assert (found["p_value"] <= level).mean() == pytest.approx(level, abs=0.07)
     broken = draw(200)
     broken[:, 1] = rng.permutation(broken[:, 1])
-    assert model.detect(broken, reasons=0)["odd"].mean() > found["odd"].mean() + 1
+    assert model.detect(broken, reasons=0, by="typical")["odd"].mean() > found["odd"].mean() + 1

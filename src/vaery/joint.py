@@ -67,6 +67,10 @@ class Joint(nn.Module):
     def device(self) -> torch.device:
         return next(self.parameters()).device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        return next(self.parameters()).dtype
+
     def encode(self, evidence: Evidence) -> Features:
         """Features of what is known. What is hidden has no influence."""
         made = {}
@@ -76,7 +80,7 @@ class Joint(nn.Module):
                 if evidence.known[name] is not None:
                     made[name] = made[name] * evidence.present(name)[:, None]
         width = next((f.shape[-1] for f in made.values()), getattr(next(iter(self.encoders.values())), "width", 1))
-        absent = torch.zeros(evidence.rows, width, device=evidence.device)
+        absent = torch.zeros(evidence.rows, width, device=evidence.device, dtype=self.dtype)
         values = side_by_side([made.get(name, absent) for name in self.encoders])
         return Features(values, side_by_side([evidence.present(name) for name in self.encoders]))
 
@@ -97,13 +101,13 @@ class Joint(nn.Module):
             only: fields to visit; levels always are. ``None``: all fields.
             device: where to walk; ``None``: where the model is.
         """
-        context = torch.zeros(draws, rows, 0, device=device or self.device)
+        context = torch.zeros(draws, rows, 0, device=device or self.device, dtype=self.dtype)
         sites = {}
         for stop in self.walk:
             if not (stop.latent or stop.first or only is None or stop.name in only):
                 continue
             sites[stop.name] = site = choose(stop, stop(context), context)
-            context = stop.step(context, site.value)
+            context = stop.step(context, site.value).to(context.dtype)
         return Trace(sites)
 
     def infer(

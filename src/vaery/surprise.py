@@ -140,12 +140,8 @@ def bits(joint: Joint, evidence: Evidence, found: Shares) -> Bits:
 
 
 def oddness(joint: Joint, evidence: Evidence, found: Shares, calibration: Mapping[str, Any]) -> Tensor:
-    """``[B]`` what rows are ranked by: :meth:`~vaery.typical.Typical.oddness`; where nothing was learned of what is
-    usual, the surprise in nats."""
-    plain = calibration.get("typical")
-    if plain is None:
-        return found.total.double() / BITS
-    return Typical.from_json(plain).oddness(bits(joint, evidence, found))
+    """``[B]`` how odd rows are by what is usual: :meth:`~vaery.typical.Typical.oddness`."""
+    return Typical.from_json(calibration["typical"]).oddness(bits(joint, evidence, found))
 
 
 def _named(joint: Joint, name: str) -> bool:

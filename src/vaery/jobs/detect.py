@@ -16,7 +16,7 @@ from vaery.core.random import Random
 from vaery.flags import flags
 from vaery.joint import Joint
 from vaery.reasons import explained
-from vaery.surprise import oddness, shares
+from vaery.surprise import BITS, oddness, shares
 
 TIE = 1e-4  # scores nearer than this are equal, whatever the last bits of a batch say
 FEW = 50  # held-out scores under which there is no tail to speak of
@@ -34,17 +34,16 @@ def detect(
     fdr: float = 0.05,
     draws: int = 8,
     reasons: int = 3,
+    by: str = "surprise",
     tail: bool = False,
 ) -> dict[str, Any]:
     """Which rows are odd, how sure that is, and why.
 
-    A row is odd if its surprise -log2 p(row) is unusually large, or if the surprises of its columns are far from what
-    is usual for each of them, whichever is further out (:mod:`vaery.typical`; 0 is ordinary, 1 as odd as one ordinary
-    row in twenty). Its p-value is the share of held-out rows that are as odd or odder (conformal: exact in any sample
-    size, as long as ordinary rows come from where the training rows came from; with n held-out rows none is below
-    1 / (n + 1), so a few odd rows among very many need many held-out ones to stand out). Outliers are what Benjamini
-    and Hochberg's rule picks: of the rows it names, a share of ``fdr`` at most is expected to be ordinary (with
-    p-values of this kind: Bates et al., 2023).
+    A row is as odd as its surprise -log2 p(row) is large. Its p-value is the share of held-out rows that are as odd or
+    odder (conformal: exact in any sample size, as long as ordinary rows come from where the training rows came from;
+    with n held-out rows none is below 1 / (n + 1), so a few odd rows among very many need many held-out ones to stand
+    out). Outliers are what Benjamini and Hochberg's rule picks: of the rows it names, a share of ``fdr`` at most is
+    expected to be ordinary (with p-values of this kind: Bates et al., 2023).
 
     Reasons split the surprise up (the chain rule's terms, averaged over orders and latents); see :func:`shares` for all
     of them. Listed are the cells of a row that cost most ``"beyond"`` the usual given the rest of the row, in bits,
@@ -61,19 +60,26 @@ def detect(
         fdr: share of false alarms among the outliers that is put up with.
         draws: latents drawn for each row; p-values are exact with the number that scores were calibrated with.
         reasons: how many cells to name for each row; 0 is quicker.
+        by: "surprise", or "typical": the larger of the surprise and of how far the surprises of the row's columns are
+            from what is usual for each, rows far too ordinary among them (:mod:`vaery.typical`). Better where odd rows
+            are another sort of thing, worse where they are ordinary things put together wrongly.
         tail: tell rows apart that are odder than all held-out ones, by a Pareto tail; for few held-out rows.
 
     Returns:
-        Columns ``bits`` (the surprise), ``odd`` (what rows are ranked by), ``p_value``, ``outlier`` and ``reasons`` (a
-        list of dicts a row).
+        Columns ``bits`` (the surprise), ``p_value``, ``outlier`` and ``reasons`` (a list of dicts a row); by "typical",
+        ``odd`` as well: 0 is ordinary, 1 as odd as one ordinary row in twenty.
 
     Raises:
-        QueryError: ``fdr`` is not a share, or the model was calibrated on no rows.
+        QueryError: ``fdr`` is not a share, ``by`` is none of these, or the model was calibrated on no rows.
     """
     if not 0 < fdr < 1:
         raise QueryError(f"fdr={fdr} is not a share; write fdr=0.05 to put up with one false alarm in twenty")
+    if by not in ("surprise", "typical"):
+        raise QueryError(f"by={by!r} is not a way to rank rows; write by='surprise' or by='typical'")
     calibration = calibration or {}
-    held_out = [-odd for odd in reversed(calibration["odd"])] if "odd" in calibration else calibration.get("score", ())
+    held_out = (
+        [-odd for odd in reversed(calibration.get("odd", ()))] if by == "typical" else calibration.get("score", ())
+    )
     if not len(held_out):
         raise QueryError(
             "this model kept no held-out scores to compare with, so it has no p-values; score_samples() works"
@@ -81,14 +87,15 @@ def detect(
     evidence = evidence.to(joint.device)
     flagged = flags(joint.fields, evidence, calibration)
     found = shares(joint, evidence, rng=rng, draws=draws)
-    odd = oddness(joint, evidence, found, calibration)
+    odd = found.total.double() / BITS if by == "surprise" else oddness(joint, evidence, found, calibration)
     p_value = (pareto if tail else conformal)(-odd.cpu(), held_out)
     for flag in flagged:
         p_value[flag.row] = min(float(p_value[flag.row]), flag.p_value)
     why: list[list[dict[str, Any]]] = [[] for _ in range(evidence.rows)]
     if reasons > 0:
         why = explained(joint, evidence, found, reasons, flagged, calibration)
-    return {"bits": found.total, "odd": odd, "p_value": p_value, "outlier": discoveries(p_value, fdr), "reasons": why}
+    ranked = {"odd": odd} if by == "typical" else {}
+    return {"bits": found.total, **ranked, "p_value": p_value, "outlier": discoveries(p_value, fdr), "reasons": why}
 
 
 def conformal(score: Tensor, held_out: Sequence[float]) -> Tensor:

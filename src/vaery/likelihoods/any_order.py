@@ -159,7 +159,7 @@ class AnyOrderDensity(Density):
 
     def mode(self) -> Tensor:
         """The likeliest value of one cell after the other, along the first order: a good guess, not a proven mode."""
-        value = torch.zeros(*self.shape, 2, device=self.context.device)
+        value = self.context.new_zeros(*self.shape, 2)
         known = torch.zeros(self.shape, dtype=torch.bool, device=self.context.device)
         rank = self._ranks()[:1]
         for step in range(self.net.steps):
@@ -185,7 +185,7 @@ class AnyOrderDensity(Density):
         if value is None or known is None:
             if value is not None:
                 return value.expand(*self.shape, 2), torch.zeros(self.shape[:2], device=device)
-            value = torch.zeros(*self.shape, 2, device=device)
+            value = self.context.new_zeros(*self.shape, 2)
             known = torch.zeros(self.shape, dtype=torch.bool, device=device)
         value, known = (t.clone() for t in self._spread(value, known))
         value = value * known[..., None]

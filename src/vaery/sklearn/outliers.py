@@ -13,7 +13,7 @@ from vaery.sklearn.adapter import Adapter
 
 
 class VAEOutlierDetector(OutlierMixin, Adapter):
-    """Odd rows, as ``detect`` ranks them, with scikit-learn's signs: higher is more normal, -1 is an outlier.
+    """Odd rows by their log-probability, with scikit-learn's signs: higher is more normal, -1 is an outlier.
 
     Fit it on ordinary rows to judge new ones (novelty detection), or on rows with some odd ones among them. For
     p-values, a false discovery rate and reasons ask ``model_.detect(X)``; for PyOD's signs take
@@ -29,7 +29,7 @@ class VAEOutlierDetector(OutlierMixin, Adapter):
 
     Attributes:
         model_: the fitted VAE.
-        offset_: the score that divides ordinary rows from outliers.
+        offset_: the score that divides ordinary rows from outliers, nats.
 
     >>> import numpy as np
     >>> x = np.random.default_rng(0).normal(size=(200, 2))
@@ -61,15 +61,14 @@ class VAEOutlierDetector(OutlierMixin, Adapter):
         X = self._rows(X, reset=True)
         self.model_ = self._fit_model(X)
         if share is None:
-            self.offset_ = fence([-odd for odd in self.model_.calibration_["odd"]])
+            self.offset_ = fence(self.model_.calibration_["score"])
         else:
             self.offset_ = float(np.percentile(self.score_samples(X), 100 * share))
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """``[rows]`` higher is more normal, 0 ordinary, -1 as odd as one ordinary row in twenty; see
-        :mod:`vaery.typical`."""
-        return -self._oddness(X)
+        """``[rows]`` log p(x), nats: higher is more normal."""
+        return self._scores(X)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """``[rows]`` :meth:`score_samples` less ``offset_``: negative for outliers."""

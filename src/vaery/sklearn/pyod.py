@@ -26,7 +26,7 @@ class PyODDetector(Adapter):
 
     Attributes:
         model_: the fitted VAE.
-        decision_scores_: ``[rows]`` scores of the rows in :meth:`fit`.
+        decision_scores_: ``[rows]`` scores of the rows in :meth:`fit`, bits.
         threshold_: the score that divides outliers from the rest.
         labels_: ``[rows]`` 0 or 1 for the rows in :meth:`fit`.
 
@@ -68,9 +68,8 @@ class PyODDetector(Adapter):
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """``[rows]`` higher is more abnormal: 0 ordinary, 1 as odd as one ordinary row in twenty; see
-        :mod:`vaery.typical`."""
-        return self._oddness(X)
+        """``[rows]`` the surprise -log2 p(x), bits: higher is more abnormal."""
+        return -self._scores(X) / math.log(2)
 
     def predict(self, X: Any) -> np.ndarray:
         """``[rows]`` 1 for outliers, 0 for the rest."""
