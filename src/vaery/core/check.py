@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from vaery.core.check_job import check_job as check_job
+from vaery.core.check_kind import check_kind as check_kind
 from vaery.core.check_stops import check_density as check_density
 from vaery.core.check_stops import check_objective as check_objective
 from vaery.core.check_stops import check_posterior as check_posterior
