@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import vaery
 from vaery import VAE, between, one_of
-from vaery.core.errors import QueryError
+from vaery.core.errors import DataError, QueryError
 from vaery.kinds.table.column import Column
 from vaery.kinds.table.lattice import coarsest
 
@@ -119,3 +119,13 @@ def test_a_score_is_the_probability_of_the_round_value(model: tuple[VAE, pd.Data
     values = np.unique(np.concatenate([np.arange(-200_000, 900_000, 10_000), [16_000]]))
     rows = pd.DataFrame({"limit": values.astype(float), "age": np.nan, "price": np.nan})
     assert np.exp(vae.score_samples(rows)).sum() == pytest.approx(1, abs=0.08)
+
+
+def test_a_constraint_is_held_to_the_last_digit_and_not_to_the_lattice() -> None:
+    rng = np.random.default_rng(0)
+    price, tax = 0.5 * rng.integers(1, 100, 600), 0.5 * rng.integers(1, 20, 600)
+    frame = pd.DataFrame({"price": price, "tax": tax, "total": price + tax})
+    assert column(frame["total"].to_numpy()).multiple == 5
+    frame.loc[7, "total"] += 0.2
+    with pytest.raises(DataError, match="broken in 1 of 600 rows"):
+        VAE(constraints=["total = price + tax"], steps=5).fit(frame)

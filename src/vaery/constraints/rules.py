@@ -200,7 +200,7 @@ def _half(schema: Schema, sheets: Sheets, name: str) -> float:
     column, values = schema[sheets.home[name]][name], sheets.columns([name])[name]  # type: ignore[index]
     if values.tick or not values.precision:
         return 0.5 if values.counted else 0.0
-    return column.half if not column.origin and column.step == 1 else 0.0
+    return column.rounding if not column.origin and column.step == 1 else 0.0
 
 
 def _seen(columns: Mapping[str, Values]) -> dict[str, tuple[float, float]]:

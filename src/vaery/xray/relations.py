@@ -71,8 +71,8 @@ def numbers(table: Table) -> Numbers:
             if top < 0.9 and not any(np.array_equal(column.clean, c.clean, equal_nan=True) for c in found):
                 found.append(column)
     x = np.array([c.clean for c in found]).reshape(len(found), table.rows)
-    half = np.array([c.spec.half for c in found])
-    loose = np.array([0.0 if c.spec.decimals == 0 else c.spec.half for c in found])
+    half = np.array([c.spec.rounding for c in found])
+    loose = np.array([0.0 if c.spec.decimals == 0 else c.spec.rounding for c in found])
     spread = np.array([_spread(row[~np.isnan(row)]) for row in x])
     return Numbers(tuple(found), x, half, loose, spread)
 

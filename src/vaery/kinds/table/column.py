@@ -97,7 +97,13 @@ class Column:
     @property
     def half(self) -> float:
         """Half the distance between neighbouring values in own units; zero where they lie dense."""
-        return 0.0 if self.decimals is None else 0.5 * self.multiple * 10.0**-self.decimals
+        return self.rounding * self.multiple
+
+    @property
+    def rounding(self) -> float:
+        """Half of the last digit in own units, which is what writing a computed value down may take away; zero where
+        values lie dense. Not more where values happen to lie on a coarser lattice."""
+        return 0.0 if self.decimals is None else 0.5 * 10.0**-self.decimals
 
     @property
     def log_step(self) -> float:
