@@ -23,6 +23,7 @@ from vaery.core.field import Field
 from vaery.core.members import member
 from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated
+from vaery.jobs.score import score
 from vaery.joint import Joint
 from vaery.private import Private, small
 from vaery.private.trainer import PrivateTrainer, planned, trainer_of
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 HELD_OUT = 0.1  # the share of rows that decides when to stop and calibrates scores
 MOST_HELD_OUT = 5000
 MOST_CALIBRATED = 2000  # held-out rows that are scored for p-values
-MOST_TYPICAL = 1000  # training rows that show how surprising rows usually are
+MOST_USUAL = 1000  # training rows that show what columns usually cost
 
 
 def fit(
@@ -235,16 +236,15 @@ def refined(joint: Joint, choices: Choices, train: Evidence | Some, held_out: Ev
 
 
 def calibrate(joint: Joint, train: Evidence | Some, held_out: Evidence, rows: Evidence) -> dict[str, Any]:
-    """What jobs need to know of the data beside the model: how surprising training rows usually are; surprises and
-    oddness of held-out rows, sorted (p-values are read from these); why cells are empty; how often levels are new."""
+    """What jobs need to know of the data beside the model: scores of held-out rows, sorted (p-values are read from
+    these); what columns of training rows usually cost; why cells are empty; how often levels are new."""
     held_out = held_out[slice(0, MOST_CALIBRATED)].to(joint.device)
-    some = train[torch.arange(min(train.rows, MOST_TYPICAL))].to(joint.device)
-    typical, found = surprise.learn(joint, some, held_out, rng=Random(0, joint.device, share_rows=True))
-    ordered = lambda x: sorted(round(float(v), 6) for v in x)  # noqa: E731
+    some = train[torch.arange(min(train.rows, MOST_USUAL))].to(joint.device)
+    stream = lambda: Random(0, joint.device, share_rows=True)  # noqa: E731
+    scores = score(joint, held_out, rng=stream())
     return {
-        "typical": typical,
-        "score": ordered(-found.total / surprise.BITS),
-        "odd": ordered(surprise.oddness(joint, held_out, found, {"typical": typical})),
+        "score": sorted(round(float(s), 6) for s in scores),
+        "usual": surprise.usual(joint, some, rng=stream()),
         "rows": rows.rows,
         "gaps": gaps.learn(rows, joint.fields),
         "unseen": unseen.learn(rows, joint.fields),

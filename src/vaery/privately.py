@@ -9,12 +9,14 @@ from vaery.core.errors import DataError
 from vaery.core.evidence import Evidence, Some
 from vaery.core.random import Random
 from vaery.jobs.generate import generate
+from vaery.jobs.score import score
 from vaery.joint import Joint
 from vaery.private.scores import noisy
 from vaery.private.trainer import PrivateTrainer
 
 HELD_OUT = 0.1  # the share of rows that calibrates scores, and trains nothing
 MOST_HELD_OUT = 2000
+MOST_USUAL = 1000  # made rows that show what columns usually cost
 FEW = 20  # rows under which there is nothing to spare
 
 
@@ -29,12 +31,11 @@ def split_privately(rows: Evidence, rng: Random) -> tuple[Some, Evidence]:
 
 
 def calibrate_privately(joint: Joint, held_out: Evidence, rows: int, trainer: PrivateTrainer) -> dict[str, Any]:
-    """What jobs need to know of the data beside the model: scores and oddness of held-out rows, through noise, half of
-    ε each.
+    """What jobs need to know of the data beside the model: scores of held-out rows, through as much noise as ε asks.
 
-    No held-out row was trained on, so each row spends ε here or there, and not twice (parallel composition). What is
-    usual is learned from rows that the model made. Which cells are empty together, and how often levels are new, is not
-    told.
+    No held-out row was trained on, so each row spends ε here or there, and not twice (parallel composition). What
+    columns usually cost is learned from rows that the model made. Which cells are empty together, and how often levels
+    are new, is not told.
 
     Args:
         joint: the fitted model.
@@ -42,18 +43,11 @@ def calibrate_privately(joint: Joint, held_out: Evidence, rows: int, trainer: Pr
         rows: how many there were in all.
         trainer: that fitted it.
     """
-    half, plain = trainer.report()["epsilon"] / 2, {"score": [], "rows": rows, "gaps": {}}
-    if half == 0 or not held_out.rows:
+    epsilon, plain = trainer.report()["epsilon"], {"score": [], "rows": rows, "gaps": {}}
+    if epsilon == 0 or not held_out.rows:
         return plain
     stream = lambda: Random(0, joint.device, share_rows=True)  # noqa: E731
-    made, held = generate(joint, Evidence(1, {}, {}), rng=stream(), n=MOST_HELD_OUT), held_out.to(joint.device)
-    typical, usual = surprise.learn(joint, made, made, rng=stream())
-    found = surprise.shares(joint, held, rng=stream())
-    own, odd = (surprise.oddness(joint, x, s, {"typical": typical}) for x, s in ((made, usual), (held, found)))
-    key = trainer.state.key
-    return {
-        **plain,
-        "typical": typical,
-        "score": noisy(-found.total / surprise.BITS, -usual.total / surprise.BITS, half, key),
-        "odd": [-x for x in reversed(noisy(-odd, -own, half, key, which=1))],
-    }
+    made = generate(joint, Evidence(1, {}, {}), rng=stream(), n=MOST_HELD_OUT)
+    own, held = (score(joint, some.to(joint.device), rng=stream()) for some in (made, held_out))
+    usual = surprise.usual(joint, made[slice(0, MOST_USUAL)], rng=stream())
+    return {**plain, "usual": usual, "score": noisy(held, own, epsilon, trainer.state.key)}

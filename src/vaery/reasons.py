@@ -15,7 +15,6 @@ from vaery.inference import conditionals, known_cells
 from vaery.joint import Joint
 from vaery.surprise import Shares, columns, given_others, per_row
 from vaery.target import hide, raw_cells
-from vaery.typical import Typical
 
 TOGETHER = "together"  # what is odd about a row as a whole
 ROWS = 2048  # rows whose expected values are worked out at once
@@ -61,11 +60,10 @@ def explained(
 
 def _beyond(joint: Joint, evidence: Evidence, calibration: Mapping[str, Any]) -> Tensor | None:
     """``[B, C]`` bits of each named column given the rest of its row, beyond what is usual there."""
-    plain = calibration.get("typical")
-    if plain is None:
+    if "usual" not in calibration:
         return None
     others = given_others(joint, evidence, rng=Random(0, joint.device, share_rows=True))
-    return (columns(joint, evidence, others)[0] - Typical.from_json(plain).others.mean).float()
+    return (columns(joint, evidence, others)[0] - torch.tensor(calibration["usual"])).float()
 
 
 def _flagged(joint: Joint, evidence: Evidence, count: int, flagged: Sequence[Flag]) -> list[list[dict[str, Any]]]:

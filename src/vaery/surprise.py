@@ -1,11 +1,10 @@
-"""Surprise: how improbable each row and each of its cells is, in bits, and how far that is from the usual."""
+"""Surprise: how improbable each row and each of its cells is, in bits, and what is usual for a column."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,11 +13,8 @@ from vaery.core.evidence import Evidence, expand_mask
 from vaery.core.random import Random
 from vaery.inference import exact, jacobians, known_cells, sliced
 from vaery.joint import Joint
-from vaery.typical import Bits, Typical
 
 BITS = 1 / math.log(2)  # bits in a nat
-FEW = 50  # rows under which there is no tail to speak of
-MIXED = 500  # rows that are mixed to see whether columns by themselves tell
 
 
 @dataclass(frozen=True)
@@ -98,50 +94,11 @@ def columns(joint: Joint, evidence: Evidence, cells: Mapping[str, Tensor]) -> tu
     return torch.cat(bits, 1), torch.cat(known, 1)
 
 
-def learn(joint: Joint, rows: Evidence, fresh: Evidence, *, rng: Random) -> tuple[dict[str, Any], Shares]:
-    """What is usual, as plain data for a calibration, and the surprise of ``fresh`` rows.
-
-    Args:
-        joint: the model.
-        rows: that show what is usual for each column.
-        fresh: that it was not fitted on, by which whole rows are measured (``rows``, where these are too few).
-        rng: where draws come from.
-    """
-    start = rng.state()
-    found = shares(joint, fresh, rng=rng)
-    rng.restore(start)
-    usual = found if fresh is rows else shares(joint, rows, rng=rng)
-    others, _ = columns(joint, rows, given_others(joint, rows, rng=rng))
-    of_rows, of_fresh = bits(joint, rows, usual), bits(joint, fresh, found)
-    if fresh.rows < FEW:
-        return Typical.of(of_rows, of_rows, others).to_json(), found
-    mixed = mix(fresh[slice(0, MIXED)], rng)
-    of_mixed = bits(joint, mixed, shares(joint, mixed, rng=rng))
-    return Typical.of(of_rows, of_fresh, others, of_mixed).to_json(), found
-
-
-def mix(rows: Evidence, rng: Random) -> Evidence:
-    """Each row with about half of its cells from another one; fields of a single cell are such cells."""
-    values, known = dict(rows.values), dict(rows.known)
-    other = rows[rng.spawn(share_rows=False).permutation(rows.rows)]
-    for name, value in rows.values.items():
-        mask = rows.known[name]
-        cells = value.shape[1:2] if mask is None else mask.shape[1:]
-        take = rng.spawn(share_rows=False).uniform((rows.rows, *cells)) < 0.5
-        values[name] = torch.where(expand_mask(take, value.dim()), other.values[name], value)
-        theirs = other.known[name]
-        known[name] = mask if mask is None or theirs is None else torch.where(take, theirs, mask)
-    return replace(rows, values=values, known=known)
-
-
-def bits(joint: Joint, evidence: Evidence, found: Shares) -> Bits:
-    """Rows' surprise as :mod:`vaery.typical` wants it."""
-    return Bits(*columns(joint, evidence, found.cells), found.total.cpu())
-
-
-def oddness(joint: Joint, evidence: Evidence, found: Shares, calibration: Mapping[str, Any]) -> Tensor:
-    """``[B]`` how odd rows are by what is usual: :meth:`~vaery.typical.Typical.oddness`."""
-    return Typical.from_json(calibration["typical"]).oddness(bits(joint, evidence, found))
+def usual(joint: Joint, rows: Evidence, *, rng: Random) -> list[float]:
+    """What each named column costs given all others, in bits: the mean over the rows where it is known."""
+    bits, known = columns(joint, rows, given_others(joint, rows, rng=rng))
+    mean = (bits.double() * known).sum(0) / known.sum(0).clamp(min=1)
+    return [round(float(cost), 6) for cost in mean]
 
 
 def _named(joint: Joint, name: str) -> bool:

@@ -16,7 +16,7 @@ from vaery.core.random import Random
 from vaery.flags import flags
 from vaery.joint import Joint
 from vaery.reasons import explained
-from vaery.surprise import BITS, oddness, shares
+from vaery.surprise import BITS, shares
 
 TIE = 1e-4  # scores nearer than this are equal, whatever the last bits of a batch say
 FEW = 50  # held-out scores under which there is no tail to speak of
@@ -34,7 +34,6 @@ def detect(
     fdr: float = 0.05,
     draws: int = 8,
     reasons: int = 3,
-    by: str = "surprise",
     tail: bool = False,
 ) -> dict[str, Any]:
     """Which rows are odd, how sure that is, and why.
@@ -60,26 +59,18 @@ def detect(
         fdr: share of false alarms among the outliers that is put up with.
         draws: latents drawn for each row; p-values are exact with the number that scores were calibrated with.
         reasons: how many cells to name for each row; 0 is quicker.
-        by: "surprise", or "typical": the larger of the surprise and of how far the surprises of the row's columns are
-            from what is usual for each, rows far too ordinary among them (:mod:`vaery.typical`). Better where odd rows
-            are another sort of thing, worse where they are ordinary things put together wrongly.
         tail: tell rows apart that are odder than all held-out ones, by a Pareto tail; for few held-out rows.
 
     Returns:
-        Columns ``bits`` (the surprise), ``p_value``, ``outlier`` and ``reasons`` (a list of dicts a row); by "typical",
-        ``odd`` as well: 0 is ordinary, 1 as odd as one ordinary row in twenty.
+        Columns ``bits``, ``p_value``, ``outlier`` and ``reasons`` (a list of dicts a row).
 
     Raises:
-        QueryError: ``fdr`` is not a share, ``by`` is none of these, or the model was calibrated on no rows.
+        QueryError: ``fdr`` is not a share, or the model was calibrated on no rows.
     """
     if not 0 < fdr < 1:
         raise QueryError(f"fdr={fdr} is not a share; write fdr=0.05 to put up with one false alarm in twenty")
-    if by not in ("surprise", "typical"):
-        raise QueryError(f"by={by!r} is not a way to rank rows; write by='surprise' or by='typical'")
     calibration = calibration or {}
-    held_out = (
-        [-odd for odd in reversed(calibration.get("odd", ()))] if by == "typical" else calibration.get("score", ())
-    )
+    held_out = calibration.get("score", ())
     if not len(held_out):
         raise QueryError(
             "this model kept no held-out scores to compare with, so it has no p-values; score_samples() works"
@@ -87,15 +78,13 @@ def detect(
     evidence = evidence.to(joint.device)
     flagged = flags(joint.fields, evidence, calibration)
     found = shares(joint, evidence, rng=rng, draws=draws)
-    odd = found.total.double() / BITS if by == "surprise" else oddness(joint, evidence, found, calibration)
-    p_value = (pareto if tail else conformal)(-odd.cpu(), held_out)
+    p_value = (pareto if tail else conformal)(-found.total.cpu() / BITS, held_out)
     for flag in flagged:
         p_value[flag.row] = min(float(p_value[flag.row]), flag.p_value)
     why: list[list[dict[str, Any]]] = [[] for _ in range(evidence.rows)]
     if reasons > 0:
         why = explained(joint, evidence, found, reasons, flagged, calibration)
-    ranked = {"odd": odd} if by == "typical" else {}
-    return {"bits": found.total, **ranked, "p_value": p_value, "outlier": discoveries(p_value, fdr), "reasons": why}
+    return {"bits": found.total, "p_value": p_value, "outlier": discoveries(p_value, fdr), "reasons": why}
 
 
 def conformal(score: Tensor, held_out: Sequence[float]) -> Tensor:

@@ -37,9 +37,9 @@ def normal(key: Sequence[int], step: int, like: Sequence[Tensor], scale: float) 
     return [torch.from_numpy(np.asarray(x)).to(t).mul_(scale) for x, t in zip(drawn, like, strict=True)]
 
 
-def laplace(key: Sequence[int], which: int, size: int, scale: float) -> np.ndarray:
-    """``[size]`` Laplace noise, for counts; ``which``: those of which histogram."""
-    return _stream(key, COUNTS, which).laplace(0.0, scale, size)
+def laplace(key: Sequence[int], size: int, scale: float) -> np.ndarray:
+    """``[size]`` Laplace noise, for counts."""
+    return _stream(key, COUNTS, 0).laplace(0.0, scale, size)
 
 
 def _stream(key: Sequence[int], what: int, step: int) -> np.random.Generator:

@@ -14,7 +14,7 @@ TAIL = (0.001, 0.002, 0.005, 0.01)  # … finer among the oddest of these …
 BEYOND = 10  # … and so many beyond them, each twice as wide as the one before
 
 
-def noisy(held_out: Tensor, made: Tensor, epsilon: float, key: Sequence[int], which: int = 0) -> list[float]:
+def noisy(held_out: Tensor, made: Tensor, epsilon: float, key: Sequence[int]) -> list[float]:
     """A list of scores that spreads as those of held-out rows do, as far as ε lets it.
 
     One row more or less changes one count by one, so noise of scale 1/ε keeps ε (Dwork, McSherry, Nissim and Smith,
@@ -24,7 +24,7 @@ def noisy(held_out: Tensor, made: Tensor, epsilon: float, key: Sequence[int], wh
         held_out: ``[n]`` scores of rows that the model was not fitted to.
         made: scores of rows that it made itself, which set the bins.
         epsilon: what may be spent.
-        key, which: of the noise; each histogram has its own.
+        key: of the noise.
 
     >>> import torch
     >>> scores = noisy(torch.linspace(-4, 0, 5000), torch.linspace(-3, 0, 1000), epsilon=1.0, key=[1, 2])
@@ -34,7 +34,7 @@ def noisy(held_out: Tensor, made: Tensor, epsilon: float, key: Sequence[int], wh
     edges = bins(made.double().cpu().numpy())
     inside = np.searchsorted(edges, held_out.double().cpu().numpy(), side="right") - 1
     counts = np.bincount(inside.clip(min=0), minlength=len(edges)).astype(float)
-    counts = (counts + laplace(key, which, len(counts), 1 / epsilon)).round().clip(min=0).astype(int)
+    counts = (counts + laplace(key, len(counts), 1 / epsilon)).round().clip(min=0).astype(int)
     return [round(float(edge), 6) for edge, count in zip(edges, counts, strict=True) for _ in range(count)]
 
 
