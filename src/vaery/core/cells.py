@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vaery.core.density import Codes, Density, Elementwise, across, keep_known, masked, quantile
+from vaery.core.density import Codes, Density, Elementwise, keep_known, masked, quantile
+from vaery.core.evidence import expand_mask
 from vaery.core.members import member
 from vaery.core.random import Random
 from vaery.core.region import Region
@@ -181,7 +182,7 @@ class CellDensity(Density):
         return self._spread(u, lambda density, share: density.transport(share))
 
     def _spread(self, u: Tensor, read: Callable[[Elementwise, Tensor], Tensor]) -> Tensor:
-        u = across(u, self.shape)
+        u = expand_mask(u, 1 + len(self.shape))
         full = u.expand(len(u), *self.shape)
         code = self._start_code(full.shape)
         rest = full.clone()  # the share of u that is left for the number

@@ -21,6 +21,7 @@ from vaery.core.check_stops import check_objective as check_objective
 from vaery.core.check_stops import check_posterior as check_posterior
 from vaery.core.check_stops import check_prior as check_prior
 from vaery.core.density import Codes, Elementwise, Family, quantile
+from vaery.core.expect import expect, near
 from vaery.core.random import Random
 
 DRAWS = 4000
@@ -44,7 +45,7 @@ def check_family(family: Family) -> None:
 
         check_family(Tweedie())
     """
-    _expect(
+    expect(
         isinstance(family.size, int) and family.size > 0, f"size must be a whole number above 0, got {family.size!r}"
     )
     rng = Random(0, device=_device(family))
@@ -64,17 +65,17 @@ def check_family(family: Family) -> None:
 def _check_shapes(family: Family, rng: Random) -> None:
     shape = (2, 3, 4)  # [S, B, E]
     density = family(rng.normal((*shape, family.size)))
-    _expect(tuple(density.shape) == shape, f"shape must be that of the positions, {shape}, got {tuple(density.shape)}")
+    expect(tuple(density.shape) == shape, f"shape must be that of the positions, {shape}, got {tuple(density.shape)}")
     for name in ("sample", "mean", "mode"):
         got = density.sample(rng) if name == "sample" else getattr(density, name)()
-        _expect(tuple(got.shape) == shape, f"{name} must have the shape {shape}, got {tuple(got.shape)}")
-        _expect(got.dtype == torch.float32, f"{name} must be in single precision, got {got.dtype}")
+        expect(tuple(got.shape) == shape, f"{name} must have the shape {shape}, got {tuple(got.shape)}")
+        expect(got.dtype == torch.float32, f"{name} must be in single precision, got {got.dtype}")
     drawn = density.sample(rng).detach()
     for value in (drawn, drawn[0], drawn[0, 0], drawn.expand(5, *shape)):
         wanted = torch.broadcast_shapes(value.shape, shape)
         for name in ("log_prob", "cdf"):
             got = getattr(density, name)(value)
-            _expect(
+            expect(
                 got.shape == wanted,
                 f"{name} of values {tuple(value.shape)} at positions {shape} must have the shape {tuple(wanted)}, got "
                 f"{tuple(got.shape)}",
@@ -85,29 +86,27 @@ def _check_shapes(family: Family, rng: Random) -> None:
 
 def _check_table(density: Codes) -> None:
     table = density.log_probs()
-    _near(table.exp().sum(-1), 1.0, 1e-4, "the probabilities of all codes must sum to one")
+    near(table.exp().sum(-1), 1.0, 1e-4, "the probabilities of all codes must sum to one")
     table = table.detach()
     codes = torch.arange(table.shape[-1], device=table.device, dtype=table.dtype).view(-1, 1, 1, 1)
-    _near(density.log_prob(codes).movedim(0, -1), table, 1e-3, "log_prob of each code must be what log_probs shows")
+    near(density.log_prob(codes).movedim(0, -1), table, 1e-3, "log_prob of each code must be what log_probs shows")
 
 
 def _check_start(family: Family, rng: Random) -> None:
     draws = family(torch.zeros(DRAWS, family.size, device=rng.device)).sample(rng).detach()
-    _expect(bool(draws.isfinite().all()), "draws at raw zeros must be finite")
+    expect(bool(draws.isfinite().all()), "draws at raw zeros must be finite")
     spread = float(draws.std())
-    _expect(spread > 0.1, f"raw zeros must give a broad density; the draws' standard deviation is {spread:.3g}")
+    expect(spread > 0.1, f"raw zeros must give a broad density; the draws' standard deviation is {spread:.3g}")
 
 
 def _check_cdf(density: Elementwise) -> None:
     u = torch.linspace(0.001, 0.999, 99, device=density.mean().device)[:, None]
     value = quantile(density, u)
     at, below = density.cdf(value), density.cdf(_before(density, value))
-    _expect(
-        bool((value.diff(dim=0) >= 0).all()), "quantiles must rise with the probability asked for: is cdf monotone?"
-    )
-    _expect(bool((at >= u - 1e-4).all() and (below <= u + 1e-4).all()), "quantile must invert cdf")
+    expect(bool((value.diff(dim=0) >= 0).all()), "quantiles must rise with the probability asked for: is cdf monotone?")
+    expect(bool((at >= u - 1e-4).all() and (below <= u + 1e-4).all()), "quantile must invert cdf")
     for end, wanted in ((-math.inf, 0.0), (math.inf, 1.0)):
-        _near(density.cdf(torch.full_like(value[0], end)), wanted, 1e-5, f"cdf({end}) must be {wanted}")
+        near(density.cdf(torch.full_like(value[0], end)), wanted, 1e-5, f"cdf({end}) must be {wanted}")
 
 
 def _check_transport(density: Elementwise, count: int = 2000) -> None:
@@ -117,7 +116,7 @@ def _check_transport(density: Elementwise, count: int = 2000) -> None:
     for edge in (0.1, 0.5, 0.9):
         value = quantile(density, torch.tensor(edge, device=u.device))
         share, wanted = (points <= value).double().mean(0), density.cdf(value).double()
-        _expect(
+        expect(
             bool(((share - wanted).abs() < 0.02).all()),
             f"transport must spread values as the cdf says: {share} is not {wanted}",
         )
@@ -129,9 +128,7 @@ def _check_log_prob(density: Elementwise) -> None:
     if density.discrete:
         value = low + torch.arange(200, device=low.device)[:, None]
         value = value.minimum(high)
-        _near(
-            density.log_prob(value).exp(), density.cdf(value) - density.cdf(value - 1), 1e-4, "P(k) = F(k) − F(k − 1)"
-        )
+        near(density.log_prob(value).exp(), density.cdf(value) - density.cdf(value - 1), 1e-4, "P(k) = F(k) − F(k − 1)")
         return
     edges = low + (high - low) * torch.linspace(0, 1, 4001, device=low.device)[:, None]
     height = density.log_prob(edges).exp()
@@ -139,36 +136,36 @@ def _check_log_prob(density: Elementwise) -> None:
     by_cdf = density.cdf(edges[1:]) - density.cdf(edges[:-1])
     atom = (edges[:-1] <= 0) & (edges[1:] >= 0)  # a point mass may be here
     gap = torch.where(atom, torch.zeros_like(by_cdf), by_log_prob - by_cdf)
-    _near(gap.cumsum(0), 0.0, 2e-3, "the density must integrate to the cdf")
+    near(gap.cumsum(0), 0.0, 2e-3, "the density must integrate to the cdf")
 
 
 def _check_draws(density: Elementwise, rng: Random) -> None:
     draws = torch.stack([density.sample(rng) for _ in range(DRAWS)])
     if density.discrete:
-        _expect(bool((draws == draws.round()).all()), "draws of a discrete family must be whole numbers")
+        expect(bool((draws == draws.round()).all()), "draws of a discrete family must be whole numbers")
     # What the cdf makes of the draws, spread evenly over each jump, is uniform (Rosenblatt, 1952): by Kolmogorov and
     # Smirnov's distance, whose chance to exceed 2.3 / √n is one in 20,000.
     at, below = density.cdf(draws), density.cdf(_before(density, draws))
     uniform = (below + rng.uniform(tuple(draws.shape)) * (at - below)).sort(0).values
     steps = torch.arange(1, DRAWS + 1, device=draws.device)[:, None] / DRAWS
     distance = float((uniform - steps).abs().max()) * DRAWS**0.5
-    _expect(
+    expect(
         distance < 2.3, f"draws must follow the cdf: their distance from it is {distance:.2f} / √n, wanted 2.3 at most"
     )
     error = 6 * draws.std(0) / DRAWS**0.5 + 1e-3
-    _near(density.mean(), draws.mean(0), error + 1e-3 * draws.mean(0).abs(), "the draws' average must be mean()")
+    near(density.mean(), draws.mean(0), error + 1e-3 * draws.mean(0).abs(), "the draws' average must be mean()")
     median = density.log_prob(draws).quantile(0.5, dim=0)
     reached = density.log_prob(density.mode())
-    _expect(bool((reached >= median - 1e-3).all()), "mode() must be likelier than half of the draws are")
+    expect(bool((reached >= median - 1e-3).all()), "mode() must be likelier than half of the draws are")
 
 
 def _check_rows(family: Family, rng: Random) -> None:
     raw = rng.normal((4, 6, 5, family.size))
     draw = lambda seed, raw, **how: family(raw).sample(Random(seed, device=rng.device, **how)).detach()  # noqa: E731
-    _expect(bool((draw(7, raw) == draw(7, raw)).all()), "the same seed must give the same draws")
-    _expect(bool((draw(7, raw) != draw(8, raw)).any()), "another seed must give other draws")
+    expect(bool((draw(7, raw) == draw(7, raw)).all()), "the same seed must give the same draws")
+    expect(bool((draw(7, raw) != draw(8, raw)).any()), "another seed must give other draws")
     alone, among = draw(7, raw[:, 2:3], share_rows=True), draw(7, raw, share_rows=True)[:, 2:3]
-    _near(alone, among, 1e-4 * (1 + among.abs()), "with share_rows, a row's draws must not depend on the other rows")
+    near(alone, among, 1e-4 * (1 + among.abs()), "with share_rows, a row's draws must not depend on the other rows")
 
 
 def _check_extremes(family: Family, rng: Random) -> None:
@@ -204,13 +201,3 @@ def _before(density: Elementwise, value: Tensor) -> Tensor:
 
 def _device(family: Family) -> torch.device:
     return next((t.device for t in (*family.parameters(), *family.buffers())), torch.device("cpu"))
-
-
-def _near(got: Tensor, wanted: Tensor | float, tolerance: Tensor | float, what: str) -> None:
-    gap = (got.detach() - wanted).abs()
-    _expect(bool((gap <= tolerance).all()), f"{what}: off by {float(gap.max()):.3g}")
-
-
-def _expect(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise AssertionError(otherwise)

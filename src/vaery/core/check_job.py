@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from vaery.core.evidence import Evidence
+from vaery.core.expect import expect
 from vaery.core.job import Gives, Job, Points, Takes
 from vaery.core.random import Random
 
@@ -37,10 +38,10 @@ def check_job(function: Callable[..., Any], joint: Any = None, evidence: Any = N
         AssertionError: what was expected, and what came instead.
     """
     spec = getattr(function, "job", None)
-    _expect(isinstance(spec, Job), "a job must be marked with @job(takes=…, gives=…)")
+    expect(isinstance(spec, Job), "a job must be marked with @job(takes=…, gives=…)")
     assert isinstance(spec, Job)
-    _expect(spec.takes in get_args(Takes), f"takes must be one of {get_args(Takes)}, got {spec.takes!r}")
-    _expect(spec.gives in get_args(Gives), f"gives must be one of {get_args(Gives)}, got {spec.gives!r}")
+    expect(spec.takes in get_args(Takes), f"takes must be one of {get_args(Takes)}, got {spec.takes!r}")
+    expect(spec.gives in get_args(Gives), f"gives must be one of {get_args(Gives)}, got {spec.gives!r}")
     _check_docstring(function, _check_signature(function, spec))
     if joint is not None:
         _check_answers(function, spec, joint, evidence, options)
@@ -51,32 +52,32 @@ def _check_signature(function: Callable[..., Any], spec: Job) -> list[str]:
     parameters = inspect.signature(function).parameters
     first = [name for name, p in parameters.items() if p.kind is not inspect.Parameter.KEYWORD_ONLY]
     wanted = ["joint"] if spec.takes == "nothing" else ["joint", "evidence"]
-    _expect(first == wanted, f"the arguments by position must be {wanted}, got {first}; put * behind them")
-    _expect("rng" in parameters, "all draws come from rng: a job must have the keyword argument rng")
+    expect(first == wanted, f"the arguments by position must be {wanted}, got {first}; put * behind them")
+    expect("rng" in parameters, "all draws come from rng: a job must have the keyword argument rng")
     options = [name for name in parameters if name not in (*wanted, *FILLED)]
     hints = get_type_hints(function)
     for name in options:
         hint = hints.get(name)
         parts = get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
-        _expect(
+        expect(
             all(part in PLAIN for part in parts),
             f"option {name}: int, float, str, bool or a union of these, got {hint}",
         )
         default = parameters[name].default
         fits = default is inspect.Parameter.empty or type(default) in parts
-        _expect(fits, f"option {name}: its default {default!r} is not of its type {hint}")
+        expect(fits, f"option {name}: its default {default!r} is not of its type {hint}")
     return options
 
 
 def _check_docstring(function: Callable[..., Any], options: list[str]) -> None:
     text = inspect.getdoc(function) or ""
     paragraph = text.split("\n\n")[0]
-    _expect(
+    expect(
         bool(paragraph) and "\n" not in paragraph, "the docstring's first line is the help: one line, then an empty one"
     )
     found = re.search(r"^Args:\n((?: {4}.*\n?|\n)*)", text, re.MULTILINE)
     named = re.findall(r"^ {4}(\w+): ", found[1], re.MULTILINE) if found else []
-    _expect(named == options, f"'Args:' must explain the options {options}, one line each, in this order; got {named}")
+    expect(named == options, f"'Args:' must explain the options {options}, one line each, in this order; got {named}")
 
 
 def _check_answers(
@@ -93,11 +94,11 @@ def _check_answers(
         "report": (dict,),
     }
     what = type(once).__name__
-    _expect(isinstance(once, wanted[spec.gives]), f"gives={spec.gives!r} is one of {wanted[spec.gives]}, got {what}")
-    _expect(_equal(once, again), "the same seed must give the same answer")
+    expect(isinstance(once, wanted[spec.gives]), f"gives={spec.gives!r} is one of {wanted[spec.gives]}, got {what}")
+    expect(_equal(once, again), "the same seed must give the same answer")
     if spec.gives == "array" and spec.takes == "rows":
         alone = ask(evidence[slice(0, 1)])
-        _expect(
+        expect(
             torch.allclose(alone, once[:1], 1e-4, 1e-4), "a row's answer must not depend on the other rows of the batch"
         )
 
@@ -112,8 +113,3 @@ def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, list | tuple):
         return len(a) == len(b) and all(map(_equal, a, b))
     return a == b
-
-
-def _expect(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise AssertionError(otherwise)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from vaery.core.density import Density
-from vaery.core.evidence import expand_mask
+from vaery.core.evidence import expand_mask, zeroed
+from vaery.core.expect import expect
 from vaery.core.field import Field, all_known
 from vaery.core.random import Random
 
@@ -34,8 +35,8 @@ def check_kind(kind: Any, raw: Any, **options: Any) -> None:
         AssertionError: what was expected, and what came instead.
     """
     missing = [name for name in FUNCTIONS if not callable(getattr(kind, name, None))]
-    _expect(not missing, f"a kind has the functions {', '.join(FUNCTIONS)}; missing: {', '.join(missing)}")
-    _expect(bool(kind.looks_like(raw)), "looks_like must be true of the kind's own data")
+    expect(not missing, f"a kind has the functions {', '.join(FUNCTIONS)}; missing: {', '.join(missing)}")
+    expect(bool(kind.looks_like(raw)), "looks_like must be true of the kind's own data")
     field = kind.describe(raw, **options)
     _check_description(field)
     value, known = _check_packing(field, raw)
@@ -46,45 +47,45 @@ def check_kind(kind: Any, raw: Any, **options: Any) -> None:
 
 
 def _check_description(field: Field) -> None:
-    _expect(isinstance(field, Field), f"describe must return a Field, got {type(field).__name__}")
-    _expect(isinstance(field.kind, str) and bool(field.kind), "a Field's class says its kind: kind: ClassVar[str]")
-    _expect(field.event[: len(field.mask)] == field.mask, f"mask {field.mask} must be how event {field.event} begins")
+    expect(isinstance(field, Field), f"describe must return a Field, got {type(field).__name__}")
+    expect(isinstance(field.kind, str) and bool(field.kind), "a Field's class says its kind: kind: ClassVar[str]")
+    expect(field.event[: len(field.mask)] == field.mask, f"mask {field.mask} must be how event {field.event} begins")
     again = type(field).from_json(json.loads(json.dumps(field.to_json())))
-    _expect(again == field, "a field must be the same after to_json and from_json")
+    expect(again == field, "a field must be the same after to_json and from_json")
     names = field.cell_names
     if names is not None:
-        _expect(len(names) == field.mask[0], f"{len(names)} cell names came for {field.mask[0]} cells")
+        expect(len(names) == field.mask[0], f"{len(names)} cell names came for {field.mask[0]} cells")
 
 
 def _check_packing(field: Field, raw: Any) -> tuple[Tensor, Tensor]:
     value, known = field.pack(raw)
     rows = len(value)
-    _expect(rows >= 10, f"ten rows or more are wanted, got {rows}")
-    _expect(value.shape[1:] == field.event, f"pack must give [rows, {field.event}], got {list(value.shape)}")
-    _expect(bool(value.double().isfinite().all()), "packed values must be finite")
+    expect(rows >= 10, f"ten rows or more are wanted, got {rows}")
+    expect(value.shape[1:] == field.event, f"pack must give [rows, {field.event}], got {list(value.shape)}")
+    expect(bool(value.double().isfinite().all()), "packed values must be finite")
     if known is not None:
-        _expect(known.dtype == torch.bool, f"known must be bool, got {known.dtype}")
-        _expect(known.shape == (rows, *field.mask), f"known must be [rows, {field.mask}], got {list(known.shape)}")
+        expect(known.dtype == torch.bool, f"known must be bool, got {known.dtype}")
+        expect(known.shape == (rows, *field.mask), f"known must be [rows, {field.mask}], got {list(known.shape)}")
     known = all_known(field, rows) if known is None else known
-    _expect(not _at(value, ~known).any(), "unknown cells must be packed as zeros")
+    expect(not _at(value, ~known).any(), "unknown cells must be packed as zeros")
     _same(field, value, known, field.unpack(value, known), "unpack(pack(raw))")
     _same(field, value, known, field.unpack(value, known, like=raw, keep=True), "unpack(..., like=raw, keep=True)")
     holes = known & field.hide(rows, Random(0))
-    _same(field, _hidden(value, holes), holes, field.unpack(_hidden(value, holes), holes), "unpack of rows with gaps")
+    _same(field, zeroed(value, holes), holes, field.unpack(zeroed(value, holes), holes), "unpack of rows with gaps")
     return value, known
 
 
 def _check_advice(advice: Any) -> None:
     missing = [name for name in ADVICE if name not in advice]
-    _expect(not missing, f"suggest must say {', '.join(ADVICE)}; missing: {', '.join(missing)}")
+    expect(not missing, f"suggest must say {', '.join(ADVICE)}; missing: {', '.join(missing)}")
 
 
 def _check_encoder(encoder: Any, field: Field, value: Tensor, known: Tensor) -> None:
     seen = known & field.hide(len(value), Random(1))
-    features = encoder(_hidden(value, seen), seen)
-    _expect(features.shape == (len(value), WIDTH), f"an encoder gives [rows, width], got {list(features.shape)}")
-    _expect(bool(features.isfinite().all()), "features must be finite")
-    _expect(torch.equal(encoder(value, seen), features), "what is hidden must have no influence on the encoder")
+    features = encoder(zeroed(value, seen), seen)
+    expect(features.shape == (len(value), WIDTH), f"an encoder gives [rows, width], got {list(features.shape)}")
+    expect(bool(features.isfinite().all()), "features must be finite")
+    expect(torch.equal(encoder(value, seen), features), "what is hidden must have no influence on the encoder")
 
 
 def _check_decoder(decoder: Any, field: Field, value: Tensor, known: Tensor) -> None:
@@ -93,41 +94,32 @@ def _check_decoder(decoder: Any, field: Field, value: Tensor, known: Tensor) -> 
     seen = known & field.hide(rows, rng)
     log_p = density.log_prob(value, seen)
     wanted = (DRAWS, rows, *field.mask)
-    _expect(tuple(log_p.shape) == wanted, f"log_prob must be {wanted}, got {tuple(log_p.shape)}")
-    _expect(not log_p[(~seen).expand(wanted)].any(), "log_prob must be exactly zero where nothing is known")
-    _expect(bool(log_p.isfinite().all()), "log_prob must be finite for the data itself")
-    hidden = density.log_prob(_hidden(value, seen), seen)
-    _expect(torch.equal(log_p, hidden), "what is hidden must have no influence on log_prob")
-    drawn = density.sample(rng, _hidden(value, seen), seen)
-    _expect(drawn.shape == (DRAWS, rows, *field.event), f"sample must be [S, B, E…], got {list(drawn.shape)}")
+    expect(tuple(log_p.shape) == wanted, f"log_prob must be {wanted}, got {tuple(log_p.shape)}")
+    expect(not log_p[(~seen).expand(wanted)].any(), "log_prob must be exactly zero where nothing is known")
+    expect(bool(log_p.isfinite().all()), "log_prob must be finite for the data itself")
+    hidden = density.log_prob(zeroed(value, seen), seen)
+    expect(torch.equal(log_p, hidden), "what is hidden must have no influence on log_prob")
+    drawn = density.sample(rng, zeroed(value, seen), seen)
+    expect(drawn.shape == (DRAWS, rows, *field.event), f"sample must be [S, B, E…], got {list(drawn.shape)}")
     kept = torch.where(expand_mask(seen, value.dim()), value.to(drawn.dtype), drawn[0])
-    _expect(torch.equal(drawn[0], kept), "known cells must come back from sample bit for bit")
+    expect(torch.equal(drawn[0], kept), "known cells must come back from sample bit for bit")
     again, there = field.pack(field.unpack(drawn[0]))
-    _expect(again.shape == value.shape, "what is drawn must be raw data of as many rows again")
-    _expect(there is None or bool(there.all()), "what is drawn must have no gaps")
+    expect(again.shape == value.shape, "what is drawn must be raw data of as many rows again")
+    expect(there is None or bool(there.all()), "what is drawn must have no gaps")
     weight = torch.full((DRAWS, rows), 1 / DRAWS)
     for how in ("mean", "median", "mode", 0.9):
         summary, _ = field.pack(field.summarise(drawn, weight, how))
-        _expect(summary.shape == value.shape, f"summarise by {how!r} must give raw data of as many rows")
+        expect(summary.shape == value.shape, f"summarise by {how!r} must give raw data of as many rows")
 
 
 def _same(field: Field, value: Tensor, known: Tensor, raw: Any, what: str) -> None:
     again, there = field.pack(raw)
     there = all_known(field, len(again)) if there is None else there
-    _expect(again.shape == value.shape, f"{what} must have as many rows, got {len(again)} for {len(value)}")
-    _expect(torch.equal(there, known), f"{what} must have the gaps that went in")
-    near = torch.isclose(again.double(), value.double(), rtol=1e-4, atol=1e-4)
-    _expect(bool(near.all()), f"{what} must pack to what it came from")
-
-
-def _hidden(value: Tensor, seen: Tensor) -> Tensor:
-    return value * expand_mask(seen, value.dim()).to(value.dtype)
+    expect(again.shape == value.shape, f"{what} must have as many rows, got {len(again)} for {len(value)}")
+    expect(torch.equal(there, known), f"{what} must have the gaps that went in")
+    close = torch.isclose(again.double(), value.double(), rtol=1e-4, atol=1e-4)
+    expect(bool(close.all()), f"{what} must pack to what it came from")
 
 
 def _at(value: Tensor, cells: Tensor) -> Tensor:
     return value[expand_mask(cells, value.dim()).expand(value.shape)]
-
-
-def _expect(holds: bool, what: str) -> None:
-    if not holds:
-        raise AssertionError(what)

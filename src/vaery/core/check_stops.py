@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from vaery.core.density import Density
 from vaery.core.errors import ChoiceError
-from vaery.core.evidence import Evidence
+from vaery.core.evidence import Evidence, expand_mask
+from vaery.core.expect import expect, near
 from vaery.core.field import Field
 from vaery.core.gaussian import Gaussian
 from vaery.core.objective import Objective
@@ -43,22 +44,22 @@ def check_density(density: Density, value: Tensor, known: Tensor | None = None) 
     >>> check_density(Gaussian(torch.zeros(2, 3, 4), torch.zeros(2, 3, 4)), torch.zeros(3, 4))
     """
     drawn = density.sample(Random(0, device=value.device)).detach()
-    _expect(drawn.shape[1:] == value.shape, f"draws must be [S, *{list(value.shape)}], got {list(drawn.shape)}")
+    expect(drawn.shape[1:] == value.shape, f"draws must be [S, *{list(value.shape)}], got {list(drawn.shape)}")
     log_p = density.log_prob(value, known).detach()
-    _expect(log_p.shape[:2] == drawn.shape[:2], f"log_prob must be [S, B, M…], got {list(log_p.shape)}")
-    _expect(bool(log_p.isfinite().all()), "log_prob of a possible value must be finite")
+    expect(log_p.shape[:2] == drawn.shape[:2], f"log_prob must be [S, B, M…], got {list(log_p.shape)}")
+    expect(bool(log_p.isfinite().all()), "log_prob of a possible value must be finite")
     free, other = (density.sample(Random(0, device=value.device)) for _ in range(2))
-    _expect(torch.equal(free, other), "the same seed must give the same draws")
+    expect(torch.equal(free, other), "the same seed must give the same draws")
     if known is None:
         return
-    _expect(log_p.shape[1:] == known.shape, f"log_prob must be [S, *{list(known.shape)}], got {list(log_p.shape)}")
-    _expect(bool((log_p[:, ~known] == 0).all()), "log_prob must be exactly zero where unknown")
+    expect(log_p.shape[1:] == known.shape, f"log_prob must be [S, *{list(known.shape)}], got {list(log_p.shape)}")
+    expect(bool((log_p[:, ~known] == 0).all()), "log_prob must be exactly zero where unknown")
     kept = density.sample(Random(1, device=value.device), value, known)
-    _expect(bool((kept[:, known] == value[known]).all()), "known cells must come back from sample bit for bit")
-    cells = known.view(*known.shape, *([1] * (value.dim() - known.dim())))
+    expect(bool((kept[:, known] == value[known]).all()), "known cells must come back from sample bit for bit")
+    cells = expand_mask(known, value.dim())
     for held in (torch.zeros_like(value), drawn[0]):
         same = torch.equal(density.log_prob(torch.where(cells, value, held), known), log_p)
-        _expect(same, "what unknown cells hold must have no influence on log_prob")
+        expect(same, "what unknown cells hold must have no influence on log_prob")
 
 
 def check_prior(make: Callable[..., nn.Module]) -> None:
@@ -84,14 +85,14 @@ def check_prior(make: Callable[..., nn.Module]) -> None:
             with isolated(0):
                 prior = make(size, context, posterior=posterior, fields=1, features=2)
         except ChoiceError:
-            _expect(context > 0, "a prior must take a context of size 0, that of the top level")
+            expect(context > 0, "a prior must take a context of size 0, that of the top level")
             continue
         own = {id(p) for p in prior.parameters()}
-        _expect(not own & {id(p) for p in posterior.parameters()}, "the posterior must not be a part of the prior")
+        expect(not own & {id(p) for p in posterior.parameters()}, "the posterior must not be a part of the prior")
         _check_conditional(prior, size, context)
         given = Random(6).normal((2, 1, context)).expand(2, ROWS, context)
         shared = prior(given).sample(Random(4, share_rows=True)).detach()
-        _near(shared, shared[:, :1], 1e-4, "with share_rows, rows of one context must have the same draws")
+        near(shared, shared[:, :1], 1e-4, "with share_rows, rows of one context must have the same draws")
         if not context and size > 1 and callable(getattr(prior, "fit_to", None)):
             _check_fit(prior, size)
 
@@ -101,7 +102,7 @@ def _check_fit(prior: Any, size: int) -> None:
     score = lambda: float(prior(torch.zeros(1, len(z), 0)).log_prob(z[None]).mean().detach())  # noqa: E731
     before = score()
     prior.fit_to(z, Random(1))
-    _expect(score() > before + 1, "fit_to must raise the density of what it is fitted to")
+    expect(score() > before + 1, "fit_to must raise the density of what it is fitted to")
 
 
 def check_posterior(make: Callable[..., nn.Module], normalised: bool = True) -> None:
@@ -130,7 +131,7 @@ def check_posterior(make: Callable[..., nn.Module], normalised: bool = True) -> 
         _check_conditional(module, size, context, normalised)
         density = module(rng.normal((2, ROWS, context)))
         mean = density.mean()
-        _expect(mean.shape == (2, ROWS, size), f"mean must be [S, B, Z], got {list(mean.shape)}")
+        expect(mean.shape == (2, ROWS, size), f"mean must be [S, B, Z], got {list(mean.shape)}")
         if normalised:
             _check_kl(module(rng.normal((1, ROWS, context)).expand(DRAWS, ROWS, context)), size, rng)
 
@@ -159,18 +160,16 @@ def check_objective(objective: Objective) -> None:
         free = [torch.full((2,), start).requires_grad_() for start in (off, EXACT, 0.0)]
         for progress in (0.0, 0.5, 1.0):
             loss = objective(_toy_trace(x, free, objective.draws, rng), progress)
-            _expect(loss.minimise.dim() == 0, f"minimise must be a scalar, got the shape {list(loss.minimise.shape)}")
-            _expect(loss.bound.shape == (2000,), f"bound must be [B] = [2000], got {list(loss.bound.shape)}")
+            expect(loss.minimise.dim() == 0, f"minimise must be a scalar, got the shape {list(loss.minimise.shape)}")
+            expect(loss.bound.shape == (2000,), f"bound must be [B] = [2000], got {list(loss.bound.shape)}")
             gap = (loss.bound - log_p).detach()
             above, error = float(gap.mean()), 6 * float(gap.std()) / 2000**0.5 + 1e-4
-            _expect(above < error, f"the bound must not be above log p(x), got {above:.3g} nats more")
-            _expect(
-                off > 0 or above > -error, f"the exact posterior's bound must be log p(x), got {above:.3g} nats off"
-            )
-            _expect(all(p.dim() == 0 and bool(p.isfinite()) for p in loss.parts.values()), "parts: finite scalars")
+            expect(above < error, f"the bound must not be above log p(x), got {above:.3g} nats more")
+            expect(off > 0 or above > -error, f"the exact posterior's bound must be log p(x), got {above:.3g} nats off")
+            expect(all(p.dim() == 0 and bool(p.isfinite()) for p in loss.parts.values()), "parts: finite scalars")
             grads = torch.autograd.grad(loss.minimise, free, allow_unused=True)
             good = all(g is not None and bool(g.isfinite().all()) for g in grads)
-            _expect(good, "a finite gradient must reach both model and posterior")
+            expect(good, "a finite gradient must reach both model and posterior")
         with torch.no_grad():
             objective(_toy_trace(x, free, objective.draws, rng))
 
@@ -181,18 +180,18 @@ def check_objective(objective: Objective) -> None:
 def _check_conditional(module: nn.Module, size: int, context: int, normalised: bool = True) -> None:
     given = Random(2).normal((2, ROWS, context))
     z, again = (module(given).sample(Random(3)).detach() for _ in range(2))
-    _expect(z.shape == (2, ROWS, size), f"draws must be [S, B, Z] = [2, {ROWS}, {size}], got {list(z.shape)}")
-    _expect(torch.equal(z, again), "the same seed must give the same draws")
+    expect(z.shape == (2, ROWS, size), f"draws must be [S, B, Z] = [2, {ROWS}, {size}], got {list(z.shape)}")
+    expect(torch.equal(z, again), "the same seed must give the same draws")
     log_p = module(given).log_prob(z)
-    _expect(log_p.shape == (2, ROWS), f"log_prob must be [S, B] = [2, {ROWS}], got {list(log_p.shape)}")
+    expect(log_p.shape == (2, ROWS), f"log_prob must be [S, B] = [2, {ROWS}], got {list(log_p.shape)}")
     if log_p.requires_grad:
         for g in torch.autograd.grad(log_p.sum(), list(module.parameters()), allow_unused=True):
-            _expect(g is None or bool(g.isfinite().all()), "the gradient of log_prob must be finite")
+            expect(g is None or bool(g.isfinite().all()), "the gradient of log_prob must be finite")
     check_density(module(given), z[0], torch.arange(ROWS) % 2 == 0)
     moved = given.clone()
     moved[:, 1] += 1
     rest = module(moved).log_prob(z)[:, 2:]
-    _near(rest, log_p[:, 2:].detach(), 1e-4, "a row must not depend on other rows' context")
+    near(rest, log_p[:, 2:].detach(), 1e-4, "a row must not depend on other rows' context")
     if size == 1 and normalised:
         _check_integral(module, given[:1])
 
@@ -204,11 +203,11 @@ def _check_integral(module: nn.Module, given: Tensor) -> None:
     many = lambda n: module(given.expand(n, *given.shape[1:]))  # noqa: E731
     height = many(len(grid)).log_prob(grid.view(-1, 1, 1).expand(-1, ROWS, 1))[:, 0].exp()
     mass = torch.cat([torch.zeros(1), ((height[1:] + height[:-1]) / 2 * grid.diff()).cumsum(0)])
-    _near(mass[-1], 1.0, 2e-3, "the density must integrate to one")
+    near(mass[-1], 1.0, 2e-3, "the density must integrate to one")
     z = many(DRAWS).sample(Random(5))[:, 0, 0].sort().values
     reached = mass[torch.searchsorted(grid, z).clamp(max=len(grid) - 1)]
     distance = float((reached - torch.arange(1, DRAWS + 1) / DRAWS).abs().max()) * DRAWS**0.5
-    _expect(distance < 2.5, f"draws must follow log_prob: the distance is {distance:.2f} / √n, wanted 2.5 at most")
+    expect(distance < 2.5, f"draws must follow log_prob: the distance is {distance:.2f} / √n, wanted 2.5 at most")
 
 
 @torch.no_grad()
@@ -220,7 +219,7 @@ def _check_kl(density: Density, size: int, rng: Random) -> None:
     z = density.sample(rng)
     drawn = density.log_prob(z) - prior.log_prob(z)
     error = 6 * drawn.std(0) / DRAWS**0.5 + 1e-4
-    _near(exact.sum(-1)[0], drawn.mean(0), error, "kl must be the mean of log q - log p over draws of q")
+    near(exact.sum(-1)[0], drawn.mean(0), error, "kl must be the mean of log q - log p over draws of q")
 
 
 class _Features(NamedTuple):
@@ -275,10 +274,10 @@ def _check_view(objective: Objective) -> None:
         for name, value in part.values.items():
             mask, before = part.known[name], known[name]
             seen = torch.ones(50, 3, dtype=torch.bool) if mask is None else mask
-            _expect(torch.equal(value, again.values[name]), "view must repeat itself for the same seed")
-            _expect(before is None or not bool((seen & ~before).any()), "view must not make unknown cells known")
-            _expect(bool((value[seen] == values[name][seen]).all()), "view must leave visible cells as they are")
-            _expect(bool((value[~seen] == 0).all()), "view must set hidden cells to zero")
+            expect(torch.equal(value, again.values[name]), "view must repeat itself for the same seed")
+            expect(before is None or not bool((seen & ~before).any()), "view must not make unknown cells known")
+            expect(bool((value[seen] == values[name][seen]).all()), "view must leave visible cells as they are")
+            expect(bool((value[~seen] == 0).all()), "view must set hidden cells to zero")
 
 
 @dataclass(frozen=True)
@@ -295,13 +294,3 @@ class _ToyField(Field):
 
     def summarise(self, value: Tensor, *_: Any, **__: Any) -> Any:
         return value
-
-
-def _near(got: Tensor, wanted: Tensor | float, tolerance: Tensor | float, what: str) -> None:
-    gap = (got.detach() - wanted).abs()
-    _expect(bool((gap <= tolerance).all()), f"{what}: off by {float(gap.max()):.3g}")
-
-
-def _expect(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise AssertionError(otherwise)

@@ -15,12 +15,12 @@ torch.Size([1, 3, 4])
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from vaery.core.errors import QueryError
+from vaery.core.evidence import expand_mask
 from vaery.core.random import Random
 from vaery.core.region import Region
 
@@ -227,15 +227,10 @@ class Factorised(Density):
         return self.elementwise.mode()
 
     def quantile(self, u: Tensor) -> Tensor:
-        return quantile(self.elementwise, across(u, self.elementwise.shape))
+        return quantile(self.elementwise, expand_mask(u, 1 + len(self.elementwise.shape)))
 
     def points(self, u: Tensor) -> Tensor:
-        return self.elementwise.transport(across(u, self.elementwise.shape))
-
-
-def across(u: Tensor, shape: Sequence[int]) -> Tensor:
-    """``u [Q]`` or ``[Q, S]`` with axes of size one added, to be broadcast against positions ``[S, B, …]``."""
-    return u.view(*u.shape, *([1] * (1 + len(shape) - u.dim())))
+        return self.elementwise.transport(expand_mask(u, 1 + len(self.elementwise.shape)))
 
 
 def masked(log_p: Tensor, known: Tensor | None) -> Tensor:
@@ -255,7 +250,7 @@ def keep_known(drawn: Tensor, value: Tensor | None, known: Tensor | None, traili
         return drawn
     if known is None:
         return value.expand(drawn.shape)
-    return torch.where(known.view(*known.shape, *([1] * trailing)), value.to(drawn.dtype), drawn)
+    return torch.where(expand_mask(known, known.dim() + trailing), value.to(drawn.dtype), drawn)
 
 
 def quantile(density: Elementwise, u: Tensor, steps: int = 40) -> Tensor:

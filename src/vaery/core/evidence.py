@@ -79,7 +79,7 @@ class Evidence:
                 continue
             mask = known[name]
             known[name] = mask = shown if mask is None else mask & shown
-            values[name] = values[name] * expand_mask(mask, values[name].dim()).to(values[name].dtype)
+            values[name] = zeroed(values[name], mask)
         return replace(self, values=values, known=known)
 
     def present(self, name: str) -> Tensor:
@@ -124,8 +124,13 @@ def _take(value: Tensor, rows: Tensor | slice) -> Tensor:
 
 
 def expand_mask(known: Tensor, dims: int) -> Tensor:
-    """A mask with trailing axes of size one added, up to ``dims`` axes."""
+    """A mask (or weights, or shares) with trailing axes of size one added, up to ``dims`` axes."""
     return known.view(*known.shape, *([1] * (dims - known.dim())))
+
+
+def zeroed(value: Tensor, known: Tensor) -> Tensor:
+    """``value [B, E…]`` with zeros where it is not ``known [B, M…]``."""
+    return value * expand_mask(known, value.dim()).to(value.dtype)
 
 
 def concatenate(parts: list[Evidence]) -> Evidence:

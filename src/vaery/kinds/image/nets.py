@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vaery.core.density import Density, Elementwise, Factorised, across, keep_known, masked
+from vaery.core.density import Density, Elementwise, Factorised, keep_known, masked
+from vaery.core.evidence import expand_mask
 from vaery.core.members import member
 from vaery.core.random import Random
 from vaery.kinds.image.field import ON_LEVELS, ImageField
@@ -194,7 +195,7 @@ class PixelDensity(Density):
     def quantile(self, u: Tensor) -> Tensor:
         if not (self.elementwise.discrete and self.units.levels):
             return self.units.packed(self.factorised.quantile(u))
-        u = across(u, self.elementwise.shape)
+        u = expand_mask(u, 1 + len(self.elementwise.shape))
         below = torch.full((len(u), *self.elementwise.shape), -1.0, device=u.device)
         reached = torch.full_like(below, self.units.levels)
         for _ in range(self.units.levels.bit_length()):  # the last step leaves a gap of one
