@@ -32,11 +32,11 @@ class Draws:
 
     Attributes:
         values: field → ``[B, E…]``, known cells bit for bit as they were.
-        effective: how many independent draws they are worth (Kong, 1992), 1 … B.
+        effective_sample_size: how many independent draws they are worth (Kong, 1992), 1 … B.
     """
 
     values: dict[str, Tensor]
-    effective: float
+    effective_sample_size: float
 
 
 def batches(evidence: Evidence, size: int) -> Iterator[Evidence]:
@@ -122,8 +122,10 @@ def completions(
 
 
 @torch.no_grad()
-def complete_alike(joint: Joint, evidence: Evidence, n: int, *, rng: Random, candidates: int = 4) -> Draws:
-    """As :func:`complete`, ``n`` draws of a single row, all from one pool of candidates.
+def sample_conditional(joint: Joint, evidence: Evidence, n: int, *, rng: Random, candidates: int = 4) -> Draws:
+    """``n`` draws from p(unknown | known, conditions) for a single row, all from one pool of candidates.
+
+    As :func:`complete` for that row ``n`` times, but candidates are shared.
 
     The pool grows until it is worth as many independent draws as there are rows, or is :data:`MOST` times as large as
     at first. Rows are picked by systematic resampling (Kitagawa, 1996): a candidate that holds a share w of the weight
@@ -145,7 +147,7 @@ def complete_alike(joint: Joint, evidence: Evidence, n: int, *, rng: Random, can
         trace = propose(joint, evidence, rng=rng, candidates=size)
         weights.append(trace.log_weight[:, 0].double())
         pool.append({name: value[:, 0] for name, value in _decided(joint, evidence, trace).items()})
-        drawn, effective = drawn + size, _effective(torch.cat(weights))
+        drawn, effective = drawn + size, _effective_sample_size(torch.cat(weights))
     pick = _systematic(torch.softmax(torch.cat(weights), 0), n, rng)
     kept = {name: torch.cat([part[name] for part in pool])[pick] for name in pool[0]}
     parts = [
@@ -156,7 +158,7 @@ def complete_alike(joint: Joint, evidence: Evidence, n: int, *, rng: Random, can
     return Draws(values, min(float(n), effective))
 
 
-def _effective(log_weight: Tensor) -> float:
+def _effective_sample_size(log_weight: Tensor) -> float:
     """What weighted draws ``[M]`` are worth (Kong, 1992)."""
     return float(1 / torch.softmax(log_weight, 0).square().sum())
 

@@ -14,7 +14,7 @@ from vaery.core.errors import QueryError
 from vaery.core.evidence import Evidence, concatenate
 from vaery.core.job import job
 from vaery.core.random import Random
-from vaery.inference import complete_alike, known_cells
+from vaery.inference import known_cells, sample_conditional
 from vaery.joint import Joint
 from vaery.target import locate, spec
 from vaery.unseen import Rows
@@ -77,7 +77,7 @@ def augment(
     classes = torch.arange(len(counts), device=codes.device)
     asked, stream = _of_class(joint, name, cell, classes), rng.spawn(share_rows=False)
     parts = [
-        complete_alike(joint, asked[slice(code, code + 1)], k, rng=stream).values
+        sample_conditional(joint, asked[slice(code, code + 1)], k, rng=stream).values
         for code, k in enumerate(wanted.tolist())
         if k
     ]

@@ -16,7 +16,7 @@ from vaery.core.evidence import Evidence
 from vaery.core.job import job
 from vaery.core.random import Random
 from vaery.core.region import Region
-from vaery.inference import BATCH, complete_alike, known_cells
+from vaery.inference import BATCH, known_cells, sample_conditional
 from vaery.joint import Joint
 
 ROUNDS = 8  # of draws for rows in which something does not apply that was asked for
@@ -68,8 +68,9 @@ def generate(
         values, effective = _from_prior(joint, n, rng), float(n)
     else:
         asked = _applying(joint, evidence, calibration)
-        draws = complete_alike(joint, asked, n, rng=rng, candidates=candidates)
-        values, effective = _rounded(joint, asked, draws.values, calibration, rng, candidates), draws.effective
+        draws = sample_conditional(joint, asked, n, rng=rng, candidates=candidates)
+        values = _rounded(joint, asked, draws.values, calibration, rng, candidates)
+        effective = draws.effective_sample_size
     known = _gaps(joint, evidence, calibration if nulls else None, values, rng)
     return Generated(n, values, known, {}, effective)
 
@@ -123,7 +124,7 @@ def _rounded(
             wrong |= (~block.filled_in(values[name]) & _asked(joint, asked, name)).any(1)
         if not bool(wrong.any()) or bool(wrong.all()):  # all: it was given together with what says so
             break
-        again = complete_alike(joint, asked, int(wrong.sum()), rng=rng, candidates=candidates).values
+        again = sample_conditional(joint, asked, int(wrong.sum()), rng=rng, candidates=candidates).values
         values = {k: v.index_put((wrong,), again[k]) for k, v in values.items()}
     return values
 
