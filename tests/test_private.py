@@ -19,7 +19,7 @@ from test_train import MODEL, PLAN, rows, weights
 from test_train import joint as with_dropout
 from typer.testing import CliRunner
 
-from vaery import VAE, load
+from vaery import VAE, checkpoint, load
 from vaery.build import build
 from vaery.cli.app import app
 from vaery.core.errors import ChoiceError, ModelFileError
@@ -34,6 +34,7 @@ from vaery.private.gradients import RowGradients, clipped
 from vaery.private.scores import noisy
 from vaery.private.trainer import PrivateTrainer
 from vaery.schema import Schema
+from vaery.train import Trainer
 
 pytest.importorskip("opacus")
 
@@ -205,8 +206,9 @@ def test_a_row_without_a_finite_gradient_has_no_say():
 
 def trainer(folder: Path | None = None, n: int = 200, **asked: Any) -> PrivateTrainer:
     steps = asked.pop("steps", 32)
-    plan = replace(PLAN, steps=steps, evaluations=4, batch=16, private=Private.of({**ASKED, "delta": 1e-4, **asked}))
-    return PrivateTrainer(linear(), rows(n), rows(0), Elbo(), plan, rng=Random(7), folder=folder)
+    plan, private = replace(PLAN, steps=steps, evaluations=4, batch=16), Private.of({**ASKED, "delta": 1e-4, **asked})
+    assert private is not None
+    return PrivateTrainer(linear(), rows(n), rows(0), Elbo(), plan, private=private, rng=Random(7), folder=folder)
 
 
 def linear() -> Joint:
@@ -283,8 +285,8 @@ def test_the_same_seed_gives_the_same_bits_and_no_seed_does_not(model):
 
 def test_it_learns():
     """ε large and rows many: private training finds the density nearly as well as plain training does."""
-    plan = replace(PLAN, steps=200, batch=300, private=Private.of({"epsilon": 50.0, "clip": 3.0, "seed": 1}))
-    t = PrivateTrainer(linear(), rows(2000), rows(0), Elbo(warmup=0.1), plan, rng=Random(7))
+    plan, private = replace(PLAN, steps=200, batch=300), Private(epsilon=50.0, clip=3.0, seed=1)
+    t = PrivateTrainer(linear(), rows(2000), rows(0), Elbo(warmup=0.1), plan, private=private, rng=Random(7))
     from vaery.train import evaluate
 
     before, _ = evaluate(t.joint, rows(100, 1), Elbo(), seed=0)
@@ -309,8 +311,6 @@ def test_a_killed_fit_goes_on_bit_for_bit_and_keeps_count(tmp_path, monkeypatch,
     def die() -> None:
         real()
         if broken.state.step == 16:
-            from vaery import checkpoint
-
             checkpoint.save(broken, tmp_path)
             raise RuntimeError("killed")
 
@@ -334,6 +334,20 @@ def test_a_checkpoint_of_another_budget_is_refused(tmp_path, other):
     trainer(tmp_path).fit()
     with pytest.raises(ModelFileError, match="private"):
         resume(trainer(tmp_path, **other), tmp_path)
+
+
+def test_a_plain_fit_does_not_go_on_from_a_private_one_nor_the_other_way_round(tmp_path):
+    from vaery.checkpoint import resume
+
+    private, plan = trainer(tmp_path / "private"), replace(PLAN, steps=32, evaluations=4, batch=16)
+    plain = Trainer(linear(), rows(200), rows(0), Elbo(), plan, rng=Random(7))
+    for path, fit in ((tmp_path / "private", private), (tmp_path / "plain", plain)):
+        path.mkdir()
+        checkpoint.save(fit, path)
+    with pytest.raises(ModelFileError, match="private"):
+        resume(plain, tmp_path / "private")
+    with pytest.raises(ModelFileError, match="private"):
+        resume(private, tmp_path / "plain")
 
 
 def test_fewer_steps_spend_less():
@@ -412,16 +426,16 @@ def test_a_row_without_a_say_changes_nothing(monkeypatch):
 
 
 def test_held_out_rows_were_not_trained_on():
-    from vaery.privately import split_privately
-    from vaery.schema import Schema
+    from vaery.privately import PrivateRegime
 
+    regime = PrivateRegime(Private(epsilon=3.0))
     schema, raw = Schema.describe(pd.DataFrame({"a": np.arange(5000.0)}))
-    train, held = split_privately(schema.pack(raw), Random(0))
+    train, held = regime.split(schema.pack(raw), Random(0))
     assert train.rows + held.rows == 5000
     assert held.rows == pytest.approx(500, abs=100)
     both = torch.cat([train[slice(0, None)].values["table"], held.values["table"]])[:, 0].unique(dim=0)
     assert len(both) == 5000
-    few = split_privately(schema.pack(raw[:5]), Random(0))
+    few = regime.split(schema.pack(raw[:5]), Random(0))
     assert (few[0].rows, few[1].rows) == (5, 0)
 
 

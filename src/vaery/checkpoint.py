@@ -24,7 +24,7 @@ def save(trainer: Trainer, folder: Path) -> None:
     trainer.state.seconds, trainer.started = trainer.seconds, time.monotonic()
     tensors = {f"{name}.{i}": t for name, group in _groups(trainer).items() for i, t in enumerate(group)}
     tensors |= {"rng": trainer.rng.state(), "order": trainer.order}
-    state = {**asdict(trainer.state), "plan": asdict(trainer.plan), "evaluation_seed": trainer.evaluation_seed}
+    state = {**asdict(trainer.state), "plan": trainer.settings(), "evaluation_seed": trainer.evaluation_seed}
     storage.write(folder / NAME, storage.jsonable({"checkpoint": state}), tensors)
 
 
@@ -53,8 +53,8 @@ def _put(trainer: Trainer, path: Path, saved: dict[str, Any], tensors: dict[str,
 
     if trainer.plan.seconds is not None:  # how many steps fit into the time was measured then
         trainer.plan = replace(trainer.plan, steps=saved["plan"]["steps"])
-    ours, theirs = storage.jsonable(asdict(trainer.plan)), saved["plan"]
-    if differ := [k for k in ours if k != "seconds" and ours[k] != theirs.get(k)]:
+    ours, theirs = storage.jsonable(trainer.settings()), saved["plan"]
+    if differ := [k for k in {**ours, **theirs} if k != "seconds" and ours.get(k) != theirs.get(k)]:
         told = ", ".join(f"{k}={theirs.get(k)}" for k in differ)
         raise ModelFileError(f"{path} was written by a fit with other settings ({told}); use these or an empty folder")
     if (count := len(tensors["order"])) != trainer.train.rows:

@@ -31,7 +31,7 @@ def save(model: VAE, path: str | os.PathLike[str]) -> None:
         "schema": model.schema_.to_json(),
         "constraints": model.rules_.to_json(),
         "choices": model.choices_.to_json(),
-        "plan": {k: v for k, v in model.plan_.items() if v != float("inf")},
+        "plan": {**{k: v for k, v in model.plan_.items() if v != float("inf")}, "private": None},
         "history": model.history_,
         "trouble": model.trouble_,
         "calibration": model.calibration_,

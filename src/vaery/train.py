@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from vaery.core.evidence import Evidence, Some
 from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated, seed_global
 from vaery.joint import Joint
-from vaery.private import Private
 
 AVERAGE = 16  # steps between two updates of the averaged weights, after the first few
 CHECK = 50  # steps between two looks at the loss
@@ -46,7 +45,6 @@ class Plan:
         seconds: time budget; the schedule then follows the clock, whichever of steps and seconds is further on.
         precision: "float32", or "bfloat16" for matrix products under autocast.
         evaluations: how often the held-out bound is looked at over the planned steps.
-        private: differential privacy, if asked for; see :class:`~vaery.private.trainer.PrivateTrainer`.
     """
 
     steps: int = 4000
@@ -59,7 +57,6 @@ class Plan:
     seconds: float | None = None
     precision: str = "float32"
     evaluations: int = 40
-    private: Private | None = None
 
 
 @dataclass
@@ -154,6 +151,10 @@ class Trainer:
         copy(self.best, self.parameters)
         self.joint.eval()
         return self.state
+
+    def settings(self) -> dict[str, Any]:
+        """By what this fit is told from another one, as plain data: a checkpoint goes on with the same only."""
+        return asdict(self.plan)
 
     @property
     def progress(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -40,14 +40,17 @@ class PrivateTrainer(Trainer):
 
     There are no held-out rows: no best state is picked and nothing stops early, the averaged weights at the end are
     kept. The noise is found before the first step, so that the planned steps spend ε; fewer steps spend less.
+
+    Args:
+        args, options: of :class:`~vaery.train.Trainer`.
+        private: the budget.
     """
 
     state: PrivateState
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, private: Private, **options: Any) -> None:
         super().__init__(*args, **options)
-        assert self.plan.private is not None
-        self.private: Private = self.plan.private.settled(self.train.rows + self.held_out.rows)
+        self.asked, self.private = private, private.settled(self.train.rows + self.held_out.rows)
         self.rate = min(1.0, self.plan.batch / self.train.rows)
         self.state = PrivateState(key=new_key(self.private.seed))
         self.optimizer.clip = math.inf  # rows were clipped, and their sum needs it no more
@@ -58,6 +61,9 @@ class PrivateTrainer(Trainer):
             asked = self.private
             self.state.noise = multiplier(asked.epsilon, asked.delta or 0.0, self.rate, self.plan.steps)
         return super().fit()
+
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings(), "private": asdict(self.asked)}
 
     def report(self) -> dict[str, Any]:
         """What was promised and what was spent, as plain data."""
@@ -102,13 +108,8 @@ class PrivateTrainer(Trainer):
         return [], ""
 
 
-def planned(plan: Plan, private: Private, rows: int) -> Plan:
+def planned(plan: Plan, rows: int) -> Plan:
     """A plan for noisy gradients: fewer steps, the fewer the fewer rows there are, of larger batches and further. The
     noise of a mean gradient grows with the root of the number of steps, and larger batches do not raise it."""
     steps, batch = min(MOST_STEPS, max(FEWEST_STEPS, rows // 20)), min(LARGEST, max(1, rows // 4))
-    return replace(plan, private=private, batch=batch, steps=steps, learning_rate=FURTHER * plan.learning_rate)
-
-
-def trainer_of(plan: Plan) -> type[Trainer]:
-    """Who trains by this plan."""
-    return Trainer if plan.private is None else PrivateTrainer
+    return replace(plan, batch=batch, steps=steps, learning_rate=FURTHER * plan.learning_rate)

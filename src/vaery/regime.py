@@ -1,0 +1,150 @@
+"""Regimes: what a fit may read off its rows, and who trains. Plainly all of it; privately next to nothing.
+
+:func:`vaery.fit.fit` goes the same way whatever the regime is, and asks it wherever rows would be looked at.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+import torch
+
+from vaery import gaps, surprise, unseen
+from vaery.core.errors import DataError
+from vaery.core.evidence import Evidence, Some
+from vaery.core.random import Random
+from vaery.jobs.score import score
+from vaery.joint import Joint
+from vaery.private import Private
+from vaery.train import Plan, Trainer
+
+HELD_OUT = 0.1  # the share of rows that decides when to stop and calibrates scores
+MOST_HELD_OUT = 5000
+MOST_CALIBRATED = 2000  # held-out rows that are scored for p-values
+MOST_USUAL = 1000  # training rows that show what columns usually cost
+
+T = TypeVar("T", bound=Trainer)
+
+
+class Regime(ABC, Generic[T]):
+    """The steps of a fit in which rows are read."""
+
+    refines: ClassVar[bool]  # whether a prior may be fitted anew to encoded rows
+
+    @property
+    @abstractmethod
+    def trainer(self) -> Callable[..., T]:
+        """Makes who trains, of the arguments of :class:`~vaery.train.Trainer`."""
+
+    @abstractmethod
+    def advise(self, advice: Mapping[str, Any]) -> dict[str, Any]:
+        """A kind's advice on sizes (``width``, ``depth``, ``dropout`` …), as it suits this regime."""
+
+    @abstractmethod
+    def plan(self, plan: Plan, rows: int) -> Plan:
+        """A plan for so many rows, as it suits this regime."""
+
+    @abstractmethod
+    def split(self, rows: Evidence, rng: Random) -> tuple[Evidence | Some, Evidence]:
+        """Rows to train on and rows held out.
+
+        Raises:
+            DataError: there are no rows.
+        """
+
+    @abstractmethod
+    def start(self, joint: Joint, train: Evidence | Some, rng: Random) -> None:
+        """Let members of a new model that want it start from rows."""
+
+    @abstractmethod
+    def report(self, trainer: T) -> dict[str, Any] | None:
+        """What the fit promises of its rows; ``None``: nothing."""
+
+    @abstractmethod
+    def calibrate(self, trainer: T, rows: Evidence) -> dict[str, Any]:
+        """What jobs need to know of the data beside the model.
+
+        Args:
+            trainer: that fitted the model, with the rows it trained on and those held out.
+            rows: all of them.
+        """
+
+
+@dataclass(frozen=True)
+class PlainRegime(Regime[Trainer]):
+    """Every row may be read."""
+
+    refines: ClassVar[bool] = True
+
+    @property
+    def trainer(self) -> type[Trainer]:
+        return Trainer
+
+    def advise(self, advice: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(advice)
+
+    def plan(self, plan: Plan, rows: int) -> Plan:
+        return plan
+
+    def split(self, rows: Evidence, rng: Random) -> tuple[Evidence | Some, Evidence]:
+        """Under twenty rows, all are both: there is nothing to spare."""
+        if rows.rows == 0:
+            raise DataError("there are no rows to fit; at least one row was expected")
+        if rows.rows < 20:
+            return rows, rows
+        count = min(MOST_HELD_OUT, max(10, int(HELD_OUT * rows.rows)))
+        order = rng.permutation(rows.rows)
+        return Some(rows, order[count:]), rows[order[:count]]
+
+    def start(self, joint: Joint, train: Evidence | Some, rng: Random) -> None:
+        """From rows (what of a table follows from straight lines) or from encoded ones (a VampPrior's
+        pseudo-inputs)."""
+        order = rng.permutation(train.rows)
+        some, many = train[order[:1000]].to(joint.device), train[order[:4000]].to(joint.device)
+        for stop in joint.walk:
+            learn: Any = getattr(stop.prior, "learn", None)
+            if learn is not None and stop.name in many:
+                learn(many.values[stop.name], many.known[stop.name])
+            start: Any = getattr(stop.prior, "start_from", None)
+            if start is not None:
+                with torch.no_grad():
+                    start(joint.encode(some))
+
+    def report(self, trainer: Trainer) -> None:
+        return None
+
+    def calibrate(self, trainer: Trainer, rows: Evidence) -> dict[str, Any]:
+        """Scores of held-out rows, sorted (p-values are read from these); what columns of training rows usually cost;
+        why cells are empty; how often levels are new."""
+        joint, train = trainer.joint, trainer.train
+        held_out = trainer.held_out[slice(0, MOST_CALIBRATED)].to(joint.device)
+        some = train[torch.arange(min(train.rows, MOST_USUAL))].to(joint.device)
+        stream = lambda: Random(0, joint.device, share_rows=True)  # noqa: E731
+        scores = score(joint, held_out, rng=stream())
+        return {
+            "score": sorted(round(float(s), 6) for s in scores),
+            "usual": surprise.usual(joint, some, rng=stream()),
+            "rows": rows.rows,
+            "gaps": gaps.learn(rows, joint.fields),
+            "unseen": unseen.learn(rows, joint.fields),
+        }
+
+
+def regime_of(private: Any) -> Regime[Any]:
+    """The regime that ``VAE(private=…)`` asks for.
+
+    Raises:
+        ChoiceError: it is no privacy budget.
+
+    >>> regime_of(None), regime_of(3.0)
+    (PlainRegime(), PrivateRegime(asked=Private(epsilon=3.0, delta=None, clip=1.0, seed=None)))
+    """
+    asked = Private.of(private)
+    if asked is None:
+        return PlainRegime()
+    from vaery.privately import PrivateRegime
+
+    return PrivateRegime(asked)
