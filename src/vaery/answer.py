@@ -98,7 +98,7 @@ def emptied(schema: Schema, raw: Any, empty: Mapping[str, Tensor]) -> Any:
     for name, cells in empty.items():
         if not bool(cells.any()):
             continue
-        field: Any = schema[name]
+        field = schema.tables[name]
         sheet = field.sheet(schema.parts(raw)[name])
         for cell in cells.any(0).nonzero()[:, 0].tolist():
             sheet.clear(str(field.cell_names[cell]), cells[:, cell].nonzero()[:, 0].cpu().numpy())

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vaery.core.errors import DataError, QueryError, choice
 from vaery.core.evidence import Evidence
-from vaery.core.field import Field
+from vaery.core.field import Field, Tabular
 from vaery.core.members import member, members
 from vaery.core.region import Region
 from vaery.unseen import Rows, Unseen
@@ -155,6 +155,11 @@ class Schema:
         there_is = [*names] if self.wrapped else []
         there_is += [str(cell) for field in self.fields for cell in field.cell_names or ()]
         raise choice("field or column", name, there_is)
+
+    @property
+    def tables(self) -> dict[str, Tabular]:
+        """The fields with columns, by name."""
+        return {field.name: field for field in self.fields if isinstance(field, Tabular)}
 
     def __getitem__(self, name: str) -> Field:
         return next(field for field in self.fields if field.name == name)

@@ -61,7 +61,7 @@ def mixed(schema: Schema, raw: Any, k: int, rng: Random) -> Any:
     if len(sheets.open) != 1 or schema.wrapped:
         raise DataError("canaries are planted into one table: give the frame by itself")
     columns = sheets.columns(sheets.home)
-    keys = {name: column.keys() for name, column in columns.items()}
+    keys = {name: column.tolist() for name, column in columns.items()}
     taken = set(zip(*keys.values(), strict=True))
     found: list[list[int]] = []
     for _ in range(TRIES):

@@ -35,7 +35,7 @@ class Axis:
 
     centre: float = 0.0
     scale: float = 0.0
-    codes: Mapping[object, int] | None = None
+    codes: dict[object, int] | None = None
 
     @classmethod
     def of(cls, parts: Sequence[Values]) -> Axis:
@@ -51,8 +51,8 @@ class Axis:
     def place(self, column: Values) -> NDArray[np.float32]:
         """Coordinates; levels that are new get numbers as they come."""
         if self.codes is not None:
-            book: dict[object, int] = self.codes  # type: ignore[assignment]
-            out = [EMPTY if key is None else book.setdefault(_plain(key), len(book)) for key in column.keys()]  # noqa: SIM118
+            book = self.codes
+            out = [EMPTY if v is None else book.setdefault(_plain(v), len(book)) for v in column.tolist()]
             return np.array(out, dtype=np.float32)
         gap = column.x.astype(np.float64) - self.centre
         x = gap / self.scale if self.scale else np.sign(gap) * 2

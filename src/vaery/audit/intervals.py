@@ -130,7 +130,10 @@ def tail(positive: Floats, negative: Floats, false: float, confidence: float) ->
 
     n, m, risk = len(positive), len(negative), (1 - confidence) / 4
     order = np.sort(negative)[::-1]
-    hits = lambda k: int((positive > order[min(k, m - 1)]).sum())  # noqa: E731
+
+    def hits(k: int) -> int:
+        return int((positive > order[min(k, m - 1)]).sum())
+
     k = int(false * m)
     sure, loose = int(binom.ppf(risk, m, false)) - 1, int(binom.ppf(1 - risk, m, false))
     low = clopper_pearson(hits(sure), n, 1 - 2 * risk).low if sure >= 0 else 0.0

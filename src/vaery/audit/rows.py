@@ -22,7 +22,7 @@ def columns_of(schema: Schema, raw: Any, what: str) -> tuple[int, dict[str, Valu
         DataError: there is no row, or not one column of the model.
     """
     sheets = Sheets(schema, raw)
-    if not any(hasattr(field, "sheet") for field in schema.fields):
+    if not schema.tables:
         raise QueryError("an audit compares rows of tables, and this model has none among its fields")
     if not sheets.rows or not sheets.home:
         raise DataError(f"the {what} rows hold nothing to compare: a table of the model's columns was expected")
@@ -47,9 +47,9 @@ def scorable(schema: Schema, raw: Any) -> NDArray[np.bool_]:
     sheets = Sheets(schema, raw)
     good = np.ones(sheets.rows, dtype=bool)
     for name, field in sheets.home.items():
-        column = schema[field][name]  # type: ignore[index]
+        column = schema.tables[field][name]
         if column.family is not None or not column.levels:
             continue
         levels = set(column.level_objects)
-        good &= np.array([key is None or key in levels for key in sheets.columns([name])[name].keys()], dtype=bool)  # noqa: SIM118
+        good &= np.array([v is None or v in levels for v in sheets.columns([name])[name].tolist()], dtype=bool)
     return good

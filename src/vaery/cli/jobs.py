@@ -56,7 +56,7 @@ def command(spec: JobSpec) -> Callable[..., None]:
         parameters.append(_parameter("given", GIVEN, None))
     parameters += [_parameter("out", OUT, None), _parameter("force", FORCE, False), _parameter("as_json", JSON, False)]
     parameters += [_parameter("seed", SEED, None), _parameter("device", DEVICE, "auto")]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__signature__ = inspect.Signature(parameters)
     run.__annotations__ = {}
     return run
 

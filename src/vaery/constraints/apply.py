@@ -13,6 +13,7 @@ from vaery.constraints.conflict import refuse
 from vaery.constraints.keep import Mask, Rows, keep
 from vaery.constraints.sheets import Sheets, empty
 from vaery.core.evidence import Evidence
+from vaery.core.field import Tabular
 from vaery.core.job import Job
 from vaery.core.query import Between, OneOf
 from vaery.core.random import Random
@@ -90,7 +91,7 @@ def free_cells(schema: Schema, held: Evidence, rows: int) -> dict[str, Mask]:
     free: dict[str, Mask] = {}
     for field in schema.fields:
         known = held.known.get(field.name)
-        if field.cell_names is None or not hasattr(field, "sheet"):
+        if not isinstance(field, Tabular):
             there = held.present(field.name).cpu().numpy()
             free[field.name] = ~np.broadcast_to(there, (rows,))
             continue

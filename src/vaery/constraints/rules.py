@@ -165,7 +165,7 @@ def repeated(unique: Unique, columns: Mapping[str, Values]) -> NDArray[np.bool_]
 
 def keys(unique: Unique, columns: Mapping[str, Values]) -> list[Any]:
     """What has to differ between rows; ``None`` where a cell is empty."""
-    rows = zip(*(columns[name].keys() for name in unique.columns), strict=True)
+    rows = zip(*(columns[name].tolist() for name in unique.columns), strict=True)
     return [None if any(v is None for v in row) else row for row in rows]
 
 
@@ -197,7 +197,7 @@ def day(ns: int) -> str:
 
 
 def _half(schema: Schema, sheets: Sheets, name: str) -> float:
-    column, values = schema[sheets.home[name]][name], sheets.columns([name])[name]  # type: ignore[index]
+    column, values = schema.tables[sheets.home[name]][name], sheets.columns([name])[name]
     if values.tick or not values.precision:
         return 0.5 if values.counted else 0.0
     return column.rounding if not column.origin and column.step == 1 else 0.0
@@ -222,8 +222,8 @@ def _fresh(constraints: Iterable[Constraint], columns: Mapping[str, Values]) -> 
         if column.sort == "number" and used and (not column.precision or all(float(v).is_integer() for v in used)):
             found[unique.columns[0]] = Fresh(int(max(used)) + 1)
         elif column.sort == "text" and used:
-            parts = [NUMBERED.fullmatch(v) if isinstance(v, str) else None for v in used]
-            if all(parts) and len({p[1] for p in parts if p}) == 1:
-                digits = [p[2] for p in parts if p]
-                found[unique.columns[0]] = Fresh(max(map(int, digits)) + 1, parts[0][1], min(map(len, digits)))  # type: ignore[index]
+            parts = [p for p in (NUMBERED.fullmatch(v) for v in used if isinstance(v, str)) if p]
+            if len(parts) == len(used) and len({p[1] for p in parts}) == 1:
+                digits = [p[2] for p in parts]
+                found[unique.columns[0]] = Fresh(max(map(int, digits)) + 1, parts[0][1], min(map(len, digits)))
     return found

@@ -28,9 +28,8 @@ class Sheets:
         parts = {} if raw is None else schema.parts(raw)
         self.open: dict[str, Any] = {}
         for name, part in parts.items():
-            opener = getattr(schema[name], "sheet", None)
-            if opener is not None:
-                self.open[name] = opener(part)
+            if name in schema.tables:
+                self.open[name] = schema.tables[name].sheet(part)
         self.parts = {name: part for name, part in parts.items() if name not in self.open}
         self.home: dict[str, str] = {}
         for field, sheet in self.open.items():
@@ -53,7 +52,7 @@ class Sheets:
         """Packed rows as the columns that ``like`` holds, counted as these are."""
         found: dict[str, Values] = {}
         for field in self.open:
-            cells = self.schema[field].decoded(values[field])  # type: ignore[attr-defined]
+            cells = self.schema.tables[field].decoded(values[field])
             for name in (name for name in like if self.home.get(name) == field):
                 made = self.open[field].read(cells[name])
                 x = made.x if made.tick == like[name].tick else made.x * made.tick // like[name].tick
@@ -75,7 +74,7 @@ class Sheets:
         for field, packed in values.items():
             if field in self.open:
                 sheet = self.open[field]
-                for column, cells in self.schema[field].decoded(packed).items():  # type: ignore[attr-defined]
+                for column, cells in self.schema.tables[field].decoded(packed).items():
                     if column in sheet.placed:
                         there = sheet.values(column).known[rows] & free[column][rows]
                         where = np.flatnonzero(there)
@@ -105,8 +104,8 @@ class Sheets:
 def empty(schema: Schema, names: Iterable[str]) -> dict[str, Values]:
     """These columns without any row, for their sorts."""
     found = {}
-    for field in (field for field in schema.fields if hasattr(field, "decoded")):
-        sheet = field.sheet(field.unpack(torch.zeros(0, *field.event)))  # type: ignore[attr-defined]
+    for field in schema.tables.values():
+        sheet = field.sheet(field.unpack(torch.zeros(0, *field.event)))
         found |= {name: sheet.values(name) for name in names if name in sheet.placed and name not in found}
     return found
 

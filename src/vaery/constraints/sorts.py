@@ -10,7 +10,7 @@ from vaery.core.errors import ChoiceError
 from vaery.core.values import Values
 
 TIMES = ("time", "clock", "duration")
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)  # noqa: UP017
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 PAIRS = {
     ("time", "-", "time"): "duration",
     ("time", "+", "duration"): "time",
@@ -79,6 +79,6 @@ def moment(text: str, sort: str, where: str = "") -> int:
     except ValueError:
         example = "'09:30'" if sort == "clock" else "'2024-12-31' or '2024-12-31 18:00'"
         raise ChoiceError(f"constraint '{where}': {text!r} is no {sort}; write {example}") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)  # noqa: UP017
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
     gone = moment - EPOCH
     return (gone.days * 86_400 + gone.seconds) * 10**9 + gone.microseconds * 1000

@@ -283,8 +283,8 @@ def _check_view(objective: Objective) -> None:
 @dataclass(frozen=True)
 class _ToyField(Field):
     kind: ClassVar[str] = "toy"
-    event: ClassVar[tuple[int, ...]] = (3,)  # type: ignore[assignment]
-    mask: ClassVar[tuple[int, ...]] = (3,)  # type: ignore[assignment]
+    event: ClassVar[tuple[int, ...]] = (3,)
+    mask: ClassVar[tuple[int, ...]] = (3,)
 
     def pack(self, raw: Any) -> tuple[Tensor, Tensor | None]:
         return raw, None

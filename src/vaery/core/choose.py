@@ -90,10 +90,10 @@ def from_prior_given(evidence: Evidence, rng: Random, fill: bool = True) -> Choo
 def _field(name: str, density: Density, evidence: Evidence, rng: Random, fill: bool, estimate: bool) -> Site:
     value, known = evidence.values.get(name), evidence.known.get(name)
     region = evidence.regions.get(name)
-    if value is None and region is None:
-        return Site(name, density, density.sample(rng) if fill else None, scored=ZERO)
     if value is None:
-        drawn, log_mass = density.sample_within(rng, None, None, region, rest=fill)  # type: ignore[arg-type]
+        if region is None:
+            return Site(name, density, density.sample(rng) if fill else None, scored=ZERO)
+        drawn, log_mass = density.sample_within(rng, None, None, region, rest=fill)
         return Site(name, density, drawn, scored=ZERO, log_mass=log_mass)
     scored = density.estimate(value, known, rng) if estimate else density.log_prob(value, known)
     if region is not None:

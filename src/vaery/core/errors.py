@@ -13,6 +13,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class VaeryError(Exception):
     """The root of the tree: ``except VaeryError`` catches all that vaery raises on purpose."""
@@ -42,11 +44,11 @@ class NotFitted(VaeryError, ValueError, AttributeError):
     """The model has not been fitted yet."""
 
 
-def choice(what: str, got: object, there_is: object) -> ChoiceError:
+def choice(what: str, got: object, there_is: Iterable[object]) -> ChoiceError:
     """A :class:`ChoiceError` in the house's words: what was asked for, what there is, and the nearest name."""
     import difflib
 
-    names = sorted(map(str, there_is))  # type: ignore[call-overload]
+    names = sorted(map(str, there_is))
     near = difflib.get_close_matches(str(got), names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     return ChoiceError(f"no {what} is called {got!r}; there is: {', '.join(names)}.{hint}")

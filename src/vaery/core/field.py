@@ -128,6 +128,27 @@ class Field(ABC):
         return cls(**{k: v for k, v in data.items() if k != "kind"})
 
 
+class Tabular(Field):
+    """A field whose cells are columns that can be read and changed one by one, in raw data of whatever container."""
+
+    @property
+    @abstractmethod
+    def cell_names(self) -> Sequence[str]:
+        """The columns' names."""
+
+    @abstractmethod
+    def __getitem__(self, name: str) -> Any:
+        """What is known of the column called ``name``."""
+
+    @abstractmethod
+    def sheet(self, raw: Any) -> Any:
+        """Raw rows (any column missing), opened so that single cells can be read and changed."""
+
+    @abstractmethod
+    def decoded(self, value: Tensor) -> Mapping[str, Any]:
+        """Packed rows as raw columns by name, in no container yet."""
+
+
 def all_known(field: Field, rows: int) -> Tensor:
     """A mask ``[rows, M…]`` that is true everywhere."""
     return torch.ones((rows, *field.mask), dtype=torch.bool)

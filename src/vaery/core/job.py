@@ -60,7 +60,7 @@ def job(takes: Takes, gives: Gives, keep: bool = False, rowwise: bool = False) -
     """
 
     def mark(function: Function) -> Function:
-        function.job = Job(takes, gives, keep, rowwise)  # type: ignore[attr-defined]
+        function.job = Job(takes, gives, keep, rowwise)
         return function
 
     return mark

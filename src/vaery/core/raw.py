@@ -25,14 +25,14 @@ def bounded(raw: Tensor, low: float, high: float) -> Tensor:
     >>> bounded(x, -1.0, 1.0)
     tensor([-1.0000,  0.5000,  1.0000], grad_fn=<_BoundedBackward>)
     """
-    return _Bounded.apply(raw, low, high)  # type: ignore[no-any-return]
+    return _Bounded.apply(raw, low, high)
 
 
 class _Bounded(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(raw: Tensor, low: float, high: float) -> Tensor:  # type: ignore[override]
+    def forward(raw: Tensor, low: float, high: float) -> Tensor:
         return raw.clamp(low, high)
 
     @staticmethod
@@ -41,7 +41,7 @@ class _Bounded(torch.autograd.Function):
         ctx.save_for_backward(raw)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (raw,) = ctx.saved_tensors
         outward = ((raw < ctx.low) & (gradient > 0)) | ((raw > ctx.high) & (gradient < 0))
         return gradient.masked_fill(outward, 0.0), None, None

@@ -51,6 +51,6 @@ class Values:
         out[rows] = x
         return replace(self, x=out)
 
-    def keys(self) -> list[Any]:
-        """What tells values apart, ``None`` where there is none."""
+    def tolist(self) -> list[Any]:
+        """Python values, ``None`` where there is none."""
         return [v if k else None for v, k in zip(self.x.tolist(), self.known.tolist(), strict=True)]

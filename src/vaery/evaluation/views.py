@@ -117,8 +117,8 @@ def latent_map(setting: Setting) -> dict[str, Any] | None:
     columns = [{"name": p.label, **_colours(setting, p, len(some))} for p in setting.places[:MOST_COLUMNS]]
     surprise = np.asarray(bits["bits"], dtype=np.float64)[: len(some)]
     columns.append({"name": "surprise (bits)", "numbers": [round(float(b), 1) for b in surprise]})
-    if setting.aim is not None:  # what matters comes first
-        columns.sort(key=lambda column: column["name"] != setting.aim.label)  # type: ignore[union-attr]
+    if (aim := setting.aim) is not None:  # what matters comes first
+        columns.sort(key=lambda column: column["name"] != aim.label)
     at = [[round(float(x), 3), round(float(y), 3)] for x, y in points]
     return {"points": at, "columns": columns, "units": latent.shape[1], "how": how}
 

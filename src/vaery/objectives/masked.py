@@ -55,7 +55,7 @@ class Masked(Objective):
         return member("objectives", self.objective)(**self.options)
 
     @property
-    def draws(self) -> int:  # type: ignore[override]
+    def draws(self) -> int:
         return self.inner.draws
 
     def __call__(self, trace: Trace, progress: float = 1.0) -> Loss:

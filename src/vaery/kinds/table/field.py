@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vaery.core.cells import CellSpec
 from vaery.core.errors import DataError, QueryError, choice
-from vaery.core.field import Field
+from vaery.core.field import Tabular
 from vaery.core.query import Between, OneOf
 from vaery.core.region import Region
 from vaery.kinds.table import arrays, words
@@ -33,7 +33,7 @@ COUSINS = {"series": "pandas", "polars_series": "polars", "arrow_array": "arrow"
 
 
 @dataclass(frozen=True)
-class TableField(Field):
+class TableField(Tabular):
     """A table as one block of cells: ``value [B, D, 2]`` (code, number), ``known [B, D]``.
 
     Attributes:
@@ -62,7 +62,7 @@ class TableField(Field):
         return (len(self.columns),)
 
     @cached_property
-    def cells(self) -> Sequence[CellSpec]:  # type: ignore[override]
+    def cells(self) -> Sequence[CellSpec]:
         return tuple(column.cell for column in self.columns)
 
     @property

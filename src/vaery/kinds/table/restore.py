@@ -82,7 +82,7 @@ def overlay(array: Array, over: Array, dtype: str, over_dtype: str) -> tuple[Arr
         top = over if isinstance(over, np.ndarray) else np.array([*over.to_pylist(), None], dtype=object)[:-1]
         return np.where(known, top, out), dtype
     if str(over.type).startswith("dictionary"):
-        over = over.dictionary_decode()  # type: ignore[union-attr]
+        over = over.dictionary_decode()
     if over.type != array.type:
         try:
             over = pc.if_else(pa.array(known), over, pa.scalar(None, over.type)).cast(array.type)  # type: ignore[attr-defined]
@@ -179,7 +179,7 @@ def _pandas_column(column: Restored) -> Any:
     if dtype.startswith("datetime64"):
         return array.to_pandas().astype(dtype)
     try:
-        return pd.Series(pd.arrays.ArrowExtensionArray(_chunked(array))).astype(dtype)  # type: ignore[arg-type, call-overload]
+        return pd.Series(pd.arrays.ArrowExtensionArray(_chunked(array))).astype(dtype)
     except (TypeError, NotImplementedError, ValueError):
         return array.to_pandas()  # a type that this version of pandas does not know
 
@@ -193,7 +193,7 @@ def _chunked(array: Any) -> Any:
 def _categorical(column: Restored, ordered: bool) -> Any:
     import pandas as pd
 
-    encoded: Any = column.array.dictionary_encode()  # type: ignore[union-attr]
+    encoded: Any = column.array.dictionary_encode()
     values = encoded.dictionary.to_pylist()
     categories = list(column.categories) if column.categories is not None else sorted(values)
     categories += [v for v in values if v not in set(categories)]
@@ -252,7 +252,7 @@ def _arrow_column(column: Restored) -> Any:
 def _dictionary(column: Restored, value_type: Any, index_type: Any, ordered: bool) -> Any:
     import pyarrow as pa
 
-    encoded: Any = column.array.dictionary_encode()  # type: ignore[union-attr]
+    encoded: Any = column.array.dictionary_encode()
     values = encoded.dictionary.to_pylist()
     dictionary = list(column.categories or ())
     dictionary += [v for v in values if v not in set(dictionary)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vaery.xray.column import ENOUGH, Seen
-from vaery.xray.finding import Finding, at
+from vaery.xray.finding import Finding, Severity, at
 from vaery.xray.table import Table
 from vaery.xray.words import plural, share
 
@@ -28,8 +28,8 @@ def constant(table: Table) -> Iterator[Finding]:
             yield from _nearly(column)
 
 
-def _plain(severity: str, column: Seen, words: str, advice: str) -> Finding:
-    return Finding(severity, (column.name,), f"{column.name!r} {words}", advice, {"distinct": column.distinct})  # type: ignore[arg-type]
+def _plain(severity: Severity, column: Seen, words: str, advice: str) -> Finding:
+    return Finding(severity, (column.name,), f"{column.name!r} {words}", advice, {"distinct": column.distinct})
 
 
 def _nearly(column: Seen) -> Iterator[Finding]:
