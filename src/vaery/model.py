@@ -374,10 +374,10 @@ class VAE(TransformerMixin, BaseEstimator):
             DataError: fewer than 20 rows came.
             QueryError: the model holds a field that is neither a table nor pictures.
         """
-        from vaery.evaluation import evaluate
+        from vaery.evaluation.run import run
 
         self._check_fitted()
-        return evaluate(self, X, train=train, target=target, rows=rows, jobs=jobs, seed=seed, verbose=verbose)
+        return run(self, X, train=train, target=target, rows=rows, jobs=jobs, seed=seed, verbose=verbose)
 
     # ------------------------------------------------------------------ files
 

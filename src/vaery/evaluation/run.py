@@ -48,7 +48,7 @@ def run(
     seed: int,
     verbose: bool | None,
 ) -> Evaluation:
-    """See :meth:`vaery.VAE.evaluate`."""
+    """The report card of a fitted model; see :meth:`vaery.VAE.evaluate`."""
     from vaery.evaluation import views
 
     start = time.perf_counter()

@@ -17,17 +17,25 @@ DIGITS = 4  # decimals of a score: what is beyond them is rounding, and hangs on
 
 
 class Adapter(BaseEstimator):
-    """An estimator around one VAE. Those that inherit store ``model``, ``budget`` and ``verbose``.
+    """An estimator around one VAE.
+
+    Args:
+        model: a :class:`vaery.VAE` with the settings you want; it is cloned. ``None``: the defaults.
+        budget, verbose: as in :meth:`vaery.VAE.fit`.
 
     Attributes:
         model_: the fitted VAE; it answers every other question, and ``model_.save(path)`` keeps it.
         n_features_in_, feature_names_in_: as in scikit-learn.
     """
 
-    model: VAE | None
-    budget: str | float | None
-    verbose: bool | None
     model_: VAE
+
+    def __init__(
+        self, model: VAE | None = None, *, budget: str | float | None = None, verbose: bool | None = None
+    ) -> None:
+        self.model = model
+        self.budget = budget
+        self.verbose = verbose
 
     def _rows(self, X: Any, reset: bool = False) -> Any:
         """Rows as VAE takes them; the number and names of the columns are remembered, or compared.

@@ -58,10 +58,8 @@ class VAEClassifier(ClassifierMixin, Adapter):
         budget: str | float | None = None,
         verbose: bool | None = None,
     ) -> None:
-        self.model = model
+        super().__init__(model, budget=budget, verbose=verbose)
         self.unlabelled = unlabelled
-        self.budget = budget
-        self.verbose = verbose
 
     def fit(self, X: Any, y: Any) -> VAEClassifier:
         """Fit the model to rows and their labels.

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from sklearn.base import DensityMixin
 
-from vaery.model import VAE
 from vaery.sklearn.adapter import Adapter, seed_of
 
 
@@ -22,18 +21,12 @@ class VAEDensity(DensityMixin, Adapter):
         model_: the fitted VAE.
 
     >>> import numpy as np
+    >>> from vaery import VAE
     >>> x = np.random.default_rng(0).normal(size=(100, 2))
     >>> density = VAEDensity(VAE(steps=20, threads=1)).fit(x)
     >>> density.score_samples(x).shape, density.sample(5, random_state=0).shape
     ((100,), (5, 2))
     """
-
-    def __init__(
-        self, model: VAE | None = None, *, budget: str | float | None = None, verbose: bool | None = None
-    ) -> None:
-        self.model = model
-        self.budget = budget
-        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> VAEDensity:
         """Fit the model; ``y`` is ignored."""

@@ -53,13 +53,11 @@ class VAEImputer(TransformerMixin, Adapter):
         budget: str | float | None = None,
         verbose: bool | None = None,
     ) -> None:
-        self.model = model
+        super().__init__(model, budget=budget, verbose=verbose)
         self.how = how
         self.sample_posterior = sample_posterior
         self.add_indicator = add_indicator
         self.random_state = random_state
-        self.budget = budget
-        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> VAEImputer:
         """Fit the model to rows with gaps; ``y`` is ignored."""

@@ -46,10 +46,8 @@ class PyODDetector(Adapter):
         budget: str | float | None = None,
         verbose: bool | None = None,
     ) -> None:
-        self.model = model
+        super().__init__(model, budget=budget, verbose=verbose)
         self.contamination = contamination
-        self.budget = budget
-        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> PyODDetector:
         """Fit the model and the threshold; ``y`` is ignored.

@@ -10,7 +10,6 @@ from sklearn.utils import assert_all_finite, check_consistent_length
 from sklearn.utils.validation import column_or_1d
 
 from vaery.core.errors import DataError
-from vaery.model import VAE
 from vaery.sklearn.adapter import Adapter
 from vaery.sklearn.frames import as_frame, column_of, free_name, with_column
 
@@ -30,19 +29,13 @@ class VAERegressor(RegressorMixin, Adapter):
         target_: what the target's column is called in ``model_``.
 
     >>> import numpy as np
+    >>> from vaery import VAE
     >>> x = np.random.default_rng(0).normal(size=(200, 1))
     >>> line = VAERegressor(VAE(width=32, depth=1, steps=150, learning_rate=1e-2, threads=1)).fit(x, 3 * x[:, 0])
     >>> low, high = line.predict_interval([[0.0]], coverage=0.9)[0]
     >>> bool(low < line.predict([[0.0]])[0] < high)
     True
     """
-
-    def __init__(
-        self, model: VAE | None = None, *, budget: str | float | None = None, verbose: bool | None = None
-    ) -> None:
-        self.model = model
-        self.budget = budget
-        self.verbose = verbose
 
     def fit(self, X: Any, y: Any) -> VAERegressor:
         """Fit the model to rows and their targets.

@@ -53,11 +53,9 @@ class VAESampler(Adapter):
         budget: str | float | None = None,
         verbose: bool | None = None,
     ) -> None:
-        self.model = model
+        super().__init__(model, budget=budget, verbose=verbose)
         self.sampling_strategy = sampling_strategy
         self.random_state = random_state
-        self.budget = budget
-        self.verbose = verbose
 
     def fit(self, X: Any, y: Any) -> VAESampler:
         """Look at the classes and say how many rows will be made; the model is fitted in :meth:`fit_resample`."""

@@ -37,13 +37,6 @@ class VAETransformer(TransformerMixin, Adapter):
     ((100, 2), (100, 4), ['z0', 'z1'])
     """
 
-    def __init__(
-        self, model: VAE | None = None, *, budget: str | float | None = None, verbose: bool | None = None
-    ) -> None:
-        self.model = model
-        self.budget = budget
-        self.verbose = verbose
-
     def fit(self, X: Any, y: Any = None) -> VAETransformer:
         """Fit the model; ``y`` is ignored."""
         self.model_ = self._fit_model(self._rows(X, reset=True))
