@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -57,6 +57,12 @@ class Masked(Objective):
     @property
     def draws(self) -> int:
         return self.inner.draws
+
+    def sized(self, rows: int) -> Masked:
+        """The same for data of so many rows, where the objective inside hangs on that."""
+        if not hasattr(self.inner, "sized"):
+            return self
+        return replace(self, options={"rows": rows, **self.options})
 
     def __call__(self, trace: Trace, progress: float = 1.0) -> Loss:
         return self.inner(trace, progress)
