@@ -102,6 +102,7 @@ def test_two_far_apart_rows_tell_one_bit_once_or_twice() -> None:
 @pytest.mark.parametrize("batch", [2, 3, 4, 6])
 def test_the_estimate_of_a_density_is_unbiased_over_batches(batch: int) -> None:
     loc, log_scale = some(rows=6, units=2)
+    log_scale = log_scale + 1.2  # wide enough for rows to overlap
     z = loc[0] + 0.3
     exact = mixtures(loc, log_scale, z[None, None])[0].exp()
     estimates = []
