@@ -72,7 +72,7 @@ class PrivateRegime(Regime[PrivateTrainer]):
         epsilon, untold = trainer.report()["epsilon"], {"score": [], "rows": rows.rows, "gaps": {}}
         if epsilon == 0 or not held_out.rows:
             return untold
-        stream = lambda: Random(0, joint.device, share_rows=True)  # noqa: E731
+        stream = functools.partial(Random, 0, joint.device, share_rows=True)
         made = generate(joint, Evidence(1, {}, {}), rng=stream(), n=MOST_HELD_OUT)
         own, held = (score(joint, some.to(joint.device), rng=stream()) for some in (made, held_out))
         usual = surprise.usual(joint, made[slice(0, MOST_USUAL)], rng=stream())

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -122,7 +123,7 @@ class PlainRegime(Regime[Trainer]):
         joint, train = trainer.joint, trainer.train
         held_out = trainer.held_out[slice(0, MOST_CALIBRATED)].to(joint.device)
         some = train[torch.arange(min(train.rows, MOST_USUAL))].to(joint.device)
-        stream = lambda: Random(0, joint.device, share_rows=True)  # noqa: E731
+        stream = functools.partial(Random, 0, joint.device, share_rows=True)
         scores = score(joint, held_out, rng=stream())
         return {
             "score": sorted(round(float(s), 6) for s in scores),
