@@ -14,13 +14,13 @@ SCRIPT = ROOT / "benchmarks" / "table_peers.py"
 
 
 class Process:
-    """``table_peers.py`` in one environment: a list of words goes in, a dictionary comes out."""
+    """A script of peers in one environment: a list of words goes in, a dictionary comes out."""
 
-    def __init__(self, python: Path, threads: int) -> None:
+    def __init__(self, python: Path, threads: int, script: Path = SCRIPT) -> None:
         if not python.exists():
             raise FileNotFoundError(f"{python.relative_to(ROOT)} is not there yet: python benchmarks/peers.py")
         pipe, env = subprocess.PIPE, {**pinned(threads), "N_JOBS": str(threads)}  # the last is HyperImpute's
-        self.process = subprocess.Popen([python, SCRIPT], stdin=pipe, stdout=pipe, env=env, cwd=ROOT, text=True)
+        self.process = subprocess.Popen([python, script], stdin=pipe, stdout=pipe, env=env, cwd=ROOT, text=True)
 
     def __call__(self, *words: Any) -> dict[str, Any]:
         """What the task gives, and its seconds.
@@ -40,14 +40,14 @@ class Process:
         return found
 
 
-processes: dict[tuple[Path, int], Process] = {}
+processes: dict[tuple[Path, int, Path], Process] = {}
 
 
-def run_peer(threads: int, *words: Any, python: Path = PEERS) -> dict[str, Any]:
-    """A task of ``table_peers.py``."""
-    key = python, threads
+def run_peer(threads: int, *words: Any, python: Path = PEERS, script: Path = SCRIPT) -> dict[str, Any]:
+    """A task of ``table_peers.py``, or of another script that is served the same way."""
+    key = python, threads, script
     if key not in processes or processes[key].process.poll() is not None:
-        processes[key] = Process(python, threads)
+        processes[key] = Process(python, threads, script)
     return processes[key](*words)
 
 

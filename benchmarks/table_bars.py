@@ -15,7 +15,7 @@ FLAT = 1.5  # the most that a row may take on the largest table, over what it ta
 GIGABYTES = 3.0
 
 
-def collect(results: Results, task: str) -> tuple[Cells, dict[str, Any]]:
+def collect(results: Results, task: str, script: str = "tables.py") -> tuple[Cells, dict[str, Any]]:
     """Means and deviations over seeds; and where the numbers came from: ours, or else the others."""
     raw: dict[tuple[str, str, str], list[float]] = {}
     about: dict[str, Any] = {}
@@ -24,7 +24,7 @@ def collect(results: Results, task: str) -> tuple[Cells, dict[str, Any]]:
         if line["task"] != task:
             continue
         if line["ours"] or not mine:
-            about, mine = {**line["about"], "command": f"python benchmarks/tables.py --tasks {task}"}, line["ours"]
+            about, mine = {**line["about"], "command": f"python benchmarks/{script} --tasks {task}"}, line["ours"]
         for metric, value in {**line["values"], "seconds": line["seconds"]}.items():
             if isinstance(value, int | float) and not math.isnan(value):
                 raw.setdefault((line["data"], line["method"], metric), []).append(float(value))
@@ -105,7 +105,7 @@ def beside(cells: Cells, rule: Rule) -> str:
 
 
 def is_peer(method: str) -> bool:
-    return method in PEERS or method.startswith(("PyOD ", "SDV "))
+    return method in PEERS or method.startswith(("PyOD ", "SDV ", "pythae "))
 
 
 def growing(results: Results) -> list[Bar]:
@@ -135,11 +135,13 @@ def won(passed: bool) -> str:
 # ---------------------------------------------------------------------- every method
 
 
-def details(results: Results) -> list[tuple[str, list[str], list[list[str]]]]:
+def details(
+    results: Results, wanted: Mapping[str, tuple[str, ...]] = DETAILS, script: str = "tables.py"
+) -> list[tuple[str, list[str], list[list[str]]]]:
     """Every method on every table, a sheet for each task and metric: title, head, rows."""
     found = []
-    for task, metrics in DETAILS.items():
-        cells, _ = collect(results, task)
+    for task, metrics in wanted.items():
+        cells, _ = collect(results, task, script)
         for metric in (*metrics, "seconds"):
             has = {t: {m: of[metric] for m, of in cells[t].items() if metric in of} for t in sorted(cells)}
             has = {t: of for t, of in has.items() if of}

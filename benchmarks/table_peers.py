@@ -153,7 +153,8 @@ def tasks() -> dict[str, Callable[..., dict[str, Any]]]:
     return {**whole, "detect": detect, "fill": fill, "shap": shap_reasons}
 
 
-def main() -> None:
+def serve(tasks: Callable[[], dict[str, Callable[..., dict[str, Any]]]]) -> None:
+    """Answer until standard input ends."""
     out = os.fdopen(os.dup(1), "w")  # what the peers print goes to stderr
     os.dup2(2, 1)
     known = tasks()
@@ -168,4 +169,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     sys.modules["table_peers"] = sys.modules["__main__"]
-    main()
+    serve(tasks)

@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 import bars
+import image_bars
 import table_bars
 from bars import Bar
 from common import ROOT, Results
@@ -84,15 +85,18 @@ def tally(found: list[Bar]) -> str:
 
 def compose() -> str:
     quality, speed, sources = bars.quality(Results("adult")), bars.speed(Results("speed")), Sources()
-    tables = table_bars.quality(Results("tables"))
+    tables, images = table_bars.quality(Results("tables")), image_bars.quality(Results("images"))
     lines = [HEAD]
     if tables:
         lines += ["## Tables", "", tally(tables), "", *bar_table(tables, sources)]
+    if images:
+        lines += ["## Images", "", tally(images), "", *bar_table(images, sources)]
     if quality:
         lines += ["## Quality on adult", "", tally(quality), "", *bar_table(quality, sources)]
     if speed:
         lines += ["## Speed and size", "", tally(speed), "", *bar_table(speed, sources)]
     details = bars.details(Results("adult")) + table_bars.details(Results("tables"))
+    details += image_bars.details(Results("images"))
     if details:
         lines += ["## Every method", "", *[line for title, head, rows in details for line in detail(title, head, rows)]]
     lines += ["## Sources", "", *(sources.lines() or ["Nothing has been measured yet."]), ""]
