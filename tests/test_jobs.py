@@ -907,6 +907,22 @@ def test_the_unit_that_is_used_is_found() -> None:
     np.testing.assert_allclose(way[2], X.mean(0), atol=0.2)
 
 
+def test_a_traversal_may_start_from_a_row() -> None:
+    joint = linear()
+    report = explain(joint, evidence(joint, X), rng=shared(), steps=3, reach=1.0, around=3)
+    assert report["traversals"]["offsets"] == [-1, 0, 1]
+    way = summary(joint, report["traversals"]["records"])
+    again = summary(joint, reconstruct(joint, evidence(joint, X[3:4]), rng=shared()))
+    np.testing.assert_allclose(way[1], again[0], atol=0.05)
+    middle = summary(
+        joint, explain(joint, evidence(joint, X), rng=shared(), steps=3, reach=1.0)["traversals"]["records"]
+    )
+    np.testing.assert_allclose(np.diff(way, axis=0), np.diff(middle, axis=0), atol=1e-4)  # as far, from elsewhere
+    for row in (-1, len(X)):
+        with pytest.raises(QueryError, match="no such row"):
+            explain(joint, evidence(joint, X), rng=shared(), around=row)
+
+
 def test_a_latent_that_carries_nothing_is_called_that() -> None:
     joint = labelled()
     report = explain(joint, both(joint, torch.tensor([[0.0], [1.0]]), torch.zeros(2, 2)), rng=shared())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -21,9 +21,7 @@ from vaery.joint import Joint
 
 BITS = 1 / math.log(2)  # bits in a nat
 ACTIVE = 0.01  # variance of a unit's posterior mean over rows, above which it is active (Burda et al., 2016)
-REACH = 2.5  # how far a traversal goes from the middle, in standard deviations of the unit over rows
 DRAWS = 8  # of the latent for each row
-MOST = 8  # units that are traversed
 NAMED = 5  # cells named for each unit
 CEILING = 99.0  # bits; a change of a cell beyond this is total
 
@@ -33,14 +31,15 @@ class Units:
     """The latent units over rows, levels side by side, the top one first: ``[Z]`` each.
 
     Attributes:
-        middle, spread: mean and standard deviation of the unit over rows and draws.
+        start: where traversals start from: the middle of the rows, or one of them.
+        spread: standard deviation of the unit over rows and draws.
         moved: variance over rows of its posterior mean.
         nats: what it tells of a row.
         total: nats that the whole latent tells of a row.
         level: the level each unit belongs to.
     """
 
-    middle: Tensor
+    start: Tensor
     spread: Tensor
     moved: Tensor
     nats: Tensor
@@ -50,33 +49,50 @@ class Units:
 
 @job(takes="rows", gives="report")
 @torch.no_grad()
-def explain(joint: Joint, evidence: Evidence, *, rng: Random, steps: int = 7) -> dict[str, Any]:
+def explain(
+    joint: Joint,
+    evidence: Evidence,
+    *,
+    rng: Random,
+    steps: int = 7,
+    reach: float = 2.5,
+    around: int | None = None,
+    most: int = 8,
+) -> dict[str, Any]:
     """What the latent carries: which units are in use, how many bits each tells of a row, and what it does.
 
     A unit is active if its posterior mean differs between rows (Burda, Grosse and Salakhutdinov, 2016). What an active
-    one does is seen by moving it alone, from -2.5 to 2.5 standard deviations about the middle of the rows: the cells
-    whose distribution changes most are named, with the mean change in bits (Kullback and Leibler's divergence from the
-    middle).
+    one does is seen by moving it alone, some standard deviations down and up from the middle of the rows: the cells
+    whose distribution changes most are named, with the mean change in bits (Kullback and Leibler's divergence from
+    where the traversal starts).
 
     Args:
         steps: rows of each traversal.
+        reach: how far a traversal goes to each side, in standard deviations of the unit over rows.
+        around: the number of a row, from 0, to start from instead of the middle of all.
+        most: units that are traversed at most.
 
     Returns:
         ``units`` (a list of dicts: unit, level, kl_bits, active, does), ``active``, ``bits`` (what the latent tells of
         a row), ``sentence``, and ``traversals`` (units, offsets in standard deviations, and the decoded ``records``,
-        all steps of the first unit, then those of the second …), units that tell most first, eight at most.
+        all steps of the first unit, then those of the second …), units that tell most first.
 
     Raises:
-        QueryError: fewer than two rows, or fewer than two steps.
+        QueryError: fewer than two rows, fewer than two steps, or there is no such row to start from.
     """
     if evidence.rows < 2:
         raise QueryError(f"explain() compares rows: at least 2 are needed, {evidence.rows} came")
     if steps < 2:
         raise QueryError(f"steps={steps}: a traversal has two ends, so at least steps=2")
+    if around is not None and not 0 <= around < evidence.rows:
+        raise QueryError(f"around={around}: there is no such row; {evidence.rows} came, the first of which is 0")
     units = measure(joint, evidence, rng)
+    if around is not None:
+        seen = joint.infer(evidence[slice(around, around + 1)].to(joint.device), rng=rng, mean=True, only=[])
+        units = replace(units, start=seen.latent[0, 0])
     order = units.nats.argsort(descending=True, stable=True).tolist()
     active = [unit for unit in order if units.moved[unit] > ACTIVE]
-    offsets = torch.linspace(-REACH, REACH, steps, device=joint.device)
+    offsets = torch.linspace(-reach, reach, steps, device=joint.device)
     does = {unit: _does(joint, units, unit, offsets) for unit in active}
     rows = [
         {
@@ -91,8 +107,8 @@ def explain(joint: Joint, evidence: Evidence, *, rng: Random, steps: int = 7) ->
     bits = BITS * units.total
     report = {"units": rows, "active": len(active), "bits": bits, "sentence": _sentence(len(active), len(rows), bits)}
     if active:
-        records = Points(*_decode(joint, units, active[:MOST], offsets), "mean")
-        report["traversals"] = {"units": active[:MOST], "offsets": offsets.tolist(), "records": records}
+        records = Points(*_decode(joint, units, active[:most], offsets), "mean")
+        report["traversals"] = {"units": active[:most], "offsets": offsets.tolist(), "records": records}
     return report
 
 
@@ -126,8 +142,8 @@ def _gaussian_information(between: Tensor, within: Tensor) -> Tensor:
 
 
 def _path(joint: Joint, units: Units, which: list[int], offsets: Tensor) -> dict[str, Tensor]:
-    """Level → ``[1, units × steps, Z]``: one unit at a time moved from the middle."""
-    z = units.middle.repeat(len(which), len(offsets), 1)
+    """Level → ``[1, units × steps, Z]``: one unit at a time moved from the start."""
+    z = units.start.repeat(len(which), len(offsets), 1)
     for i, unit in enumerate(which):
         z[i, :, unit] += offsets * units.spread[unit]
     sizes = [units.level.count(name) for name in joint.latents]
