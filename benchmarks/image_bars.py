@@ -5,7 +5,7 @@ from __future__ import annotations
 import table_bars
 from bars import Bar
 from common import Results
-from image_rules import DETAILS, RULES
+from image_rules import DETAILS, MEDIANS, RULES
 
 SCRIPT = "images.py"
 
@@ -17,6 +17,8 @@ def quality(results: Results) -> list[Bar]:
         every, about = table_bars.collect(results, rule.task, SCRIPT)
         cells = {name: methods for name, methods in every.items() if name == rule.only}
         tables, means = table_bars.averaged(cells, rule.metric)
+        if means and rule.task in MEDIANS:
+            means = {m: {**v, "mean": cells[tables[0]][m][rule.metric]["median"]} for m, v in means.items()}
         if means:
             found.append(table_bars.bar(rule, tables, means, table_bars.beside(cells, rule), about))
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
 
 NEIGHBOURS = 5
 BLOCK = 1000
@@ -39,6 +38,8 @@ def density_coverage(real: np.ndarray, made: np.ndarray, neighbours: int = NEIGH
     Around each real point is a ball that reaches to its k-th nearest real neighbour. Density: in how many balls a made
     point lies, over k; coverage: the share of balls in which any made point lies.
     """
+    import torch
+
     x, y = (torch.from_numpy(np.ascontiguousarray(part, np.float64)) for part in (real, made))
     inside, covered = 0, 0
     for at in range(0, len(x), BLOCK):

@@ -24,6 +24,8 @@ def late(module: str, name: str) -> Callable[..., dict[str, Any]]:
 TASKS = {
     "nll": late("image_pythae", "nll"),
     "samples": late("image_pythae", "samples"),
+    "denoise": late("image_filters", "denoise"),
+    "umap": late("image_filters", "umap"),
 }
 
 if __name__ == "__main__":

@@ -16,9 +16,17 @@ import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+import image_augment
 import image_bits
+import image_classes
+import image_denoise
+import image_disentangle
+import image_inpaint
+import image_map
 import image_nll
+import image_ood
 import image_quality
+import image_speed
 import torch
 from common import Results, arguments
 from image_task import Asked
@@ -42,6 +50,14 @@ TASKS = {
     "nll": Kind(image_nll.task, image_nll.DATA, (10.0, 60.0)),
     "bits": Kind(image_bits.task, image_bits.DATA, (30.0,)),
     "quality": Kind(image_quality.task, image_quality.DATA),
+    "classes": Kind(image_classes.task, image_classes.DATA),
+    "inpaint": Kind(image_inpaint.task, image_inpaint.DATA),
+    "denoise": Kind(image_denoise.task, image_denoise.DATA),
+    "ood": Kind(image_ood.task, image_ood.DATA),
+    "augment": Kind(image_augment.task, image_augment.DATA),
+    "map": Kind(image_map.task, image_map.DATA),
+    "disentangle": Kind(image_disentangle.task, image_disentangle.DATA, seeds=5),
+    "speed": Kind(image_speed.task, image_speed.DATA),
 }
 
 

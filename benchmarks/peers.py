@@ -23,8 +23,9 @@ from common import PEERS, ROOT, about
 HYPERIMPUTE = PEERS.parents[1] / "hyperimpute" / "bin" / "python"
 WANTED = {PEERS: ROOT / "benchmarks" / "peers.txt", HYPERIMPUTE: ROOT / "benchmarks" / "hyperimpute.txt"}
 FOR_TABLES = ("shap", "imbalanced-learn")
+FOR_IMAGES = ("scikit-image", "umap-learn")
 NAMES = {
-    PEERS: ("torch", "numpy", "scikit-learn", "pythae", "pyod", "sdv", "ctgan", "sdmetrics", *FOR_TABLES),
+    PEERS: ("torch", "numpy", "scikit-learn", "pythae", "pyod", "sdv", "ctgan", "sdmetrics", *FOR_TABLES, *FOR_IMAGES),
     HYPERIMPUTE: ("hyperimpute",),
 }
 

@@ -33,7 +33,7 @@ SCHEDULE = {"rate": 8e-3, "warmup": 0.2}  # of ours, whatever its length; found 
 class Worker:
     """A contestant's process: see ``speed_worker.py``."""
 
-    def __init__(self, name: str, rows: int, folder: Path, threads: int, **schedule: float) -> None:
+    def __init__(self, name: str, rows: int, folder: Path, threads: int, **schedule: float | str) -> None:
         python = PEERS if name.startswith("pythae") else Path(sys.executable)
         command = [python, WORKER, name, "--rows", rows, "--data", folder]
         command += [word for option, value in schedule.items() for word in (f"--{option}", value)]

@@ -11,17 +11,25 @@ from torch import Tensor
 
 from vaery import VAE
 from vaery.build import build
+from vaery.core.evidence import Evidence
 from vaery.core.random import Random
 from vaery.fit import make_plan, settle
+from vaery.jobs.generate import generate
 from vaery.jobs.score import score
 from vaery.objectives.elbo import Elbo
 from vaery.schema import Schema
 from vaery.train import Trainer, evaluate
 
+SHAPES: dict[str, dict[str, Any]] = {
+    "mlp": {"net": "mlp", "width": 400, "depth": 1, "latent": 20},
+    "conv": {"net": "conv", "width": 256, "depth": 1, "latent": 16},
+}
 
-def model(precision: str = "float32", **options: Any) -> VAE:
-    """The network that all contestants train: 784-400-20-400-784, Bernoulli on grey values."""
-    shape = {"net": "mlp", "width": 400, "depth": 1, "latent": 20, "likelihood": "bernoulli", "dropout": 0.0}
+
+def model(precision: str = "float32", net: str = "mlp", **options: Any) -> VAE:
+    """The network that all contestants train, Bernoulli on grey values: 784-400-20-400-784, or convolutions of 32, 64
+    and 128 channels with 16 units."""
+    shape = {**SHAPES[net], "likelihood": "bernoulli", "dropout": 0.0}
     common = {"batch": 128, "learning_rate": 1e-3, "objective": "elbo", "refine": False}
     return VAE(**{**shape, **common, "precision": precision, "threads": 1, "device": "cpu", **options})
 
@@ -38,13 +46,20 @@ class Ours:
         epochs: what the schedule is planned for.
         rate: the learning rate at its highest.
         warmup: share of training over which the divergence's weight rises.
+        net: ``"mlp"`` or ``"conv"``.
     """
 
     def __init__(
-        self, images: np.ndarray, precision: str = "float32", epochs: int = 20, rate: float = 1e-3, warmup: float = 0.0
+        self,
+        images: np.ndarray,
+        precision: str = "float32",
+        epochs: int = 20,
+        rate: float = 1e-3,
+        warmup: float = 0.0,
+        net: str = "mlp",
     ) -> None:
-        self.estimator = model(precision, learning_rate=rate, objective=Elbo(warmup=warmup))
-        self.schema, raw = Schema.describe(images, likelihood="bernoulli", net="mlp")
+        self.estimator = model(precision, net, learning_rate=rate, objective=Elbo(warmup=warmup))
+        self.schema, raw = Schema.describe(images, likelihood="bernoulli", net=net)
         self.rows = self.schema.pack(raw)
         choices = settle(self.estimator, self.schema.fields, self.rows.rows)
         self.joint = build(self.schema.fields, choices, seed=0)
@@ -79,6 +94,13 @@ class Ours:
         enabled = self.trainer.plan.precision == "bfloat16"
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
             return float(score(self.joint, self.schema.pack(images), rng=Random(0), draws=draws).mean())
+
+    def sample(self, rows: int) -> int:
+        """So many images by the job ``generate``; their pixels are drawn, too."""
+        self.joint.eval()
+        enabled = self.trainer.plan.precision == "bfloat16"
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            return generate(self.joint, Evidence(1, {}, {}), rng=Random(0), n=rows).rows
 
 
 def overwrite(target: Iterable[Tensor], source: Iterable[Tensor]) -> None:

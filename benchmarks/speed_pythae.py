@@ -49,11 +49,20 @@ class Pythae:
 
     Args:
         x: ``[N, 784]`` float32 in 0 to 1.
+        net: ``"mlp"``, or ``"conv"``: that of ``image_nets.py``.
     """
 
-    def __init__(self, x: Tensor, batch: int = 128, rate: float = 1e-3) -> None:
-        shape = VAEConfig(input_dim=(784,), latent_dim=20, reconstruction_loss="bce")
-        self.model = VAE(shape, encoder=Encoder(), decoder=Decoder())
+    def __init__(self, x: Tensor, batch: int = 128, rate: float = 1e-3, net: str = "mlp") -> None:
+        if net == "conv":
+            from image_nets import conv
+
+            x = x.view(-1, 1, 28, 28)
+            encoder, decoder = conv((1, 28, 28), latent=16)
+            shape = VAEConfig(input_dim=(1, 28, 28), latent_dim=16, reconstruction_loss="bce")
+            self.model = VAE(shape, encoder=encoder, decoder=decoder)
+        else:
+            shape = VAEConfig(input_dim=(784,), latent_dim=20, reconstruction_loss="bce")
+            self.model = VAE(shape, encoder=Encoder(), decoder=Decoder())
         config = BaseTrainerConfig(
             output_dir=tempfile.mkdtemp(),
             num_epochs=1000,
@@ -82,3 +91,11 @@ class Pythae:
         """Mean importance-weighted log-likelihood of these rows, by its ``get_nll``."""
         self.model.eval()
         return float(self.model.get_nll(x, n_samples=draws, batch_size=draws))
+
+    @torch.no_grad()
+    def sample(self, rows: int) -> int:
+        """So many images by its NormalSampler: means, nothing is drawn of the pixels."""
+        from pythae.samplers import NormalSampler
+
+        self.model.eval()
+        return len(NormalSampler(self.model).sample(rows))

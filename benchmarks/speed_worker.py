@@ -2,7 +2,8 @@
 
     python benchmarks/speed_worker.py ours-fp32 --rows 60000 --data FOLDER
 
-Commands: ``epoch``, ``bound``, ``score ROWS DRAWS``. The answer holds the value and the CPU and wall seconds it took.
+Commands: ``epoch``, ``bound``, ``score ROWS DRAWS``, ``sample ROWS``. The answer holds the value and the CPU and
+wall seconds it took.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Contestant:
     Only ours has a schedule: the epochs it is planned for, its highest rate, its warm-up.
     """
 
-    def __init__(self, name: str, rows: int, folder: Path, **schedule: float) -> None:
+    def __init__(self, name: str, rows: int, folder: Path, net: str = "mlp", **schedule: float) -> None:
         found = data(folder).mnist()
         train, test = found["x_train"][:rows], found["x_test"][: max(1000, rows // 6)]
         library, _, precision = name.partition("-")
@@ -35,7 +36,7 @@ class Contestant:
 
             torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
             kept = {"fp32": "float32", "bf16": "bfloat16"}[precision]
-            self.trainer: Any = Ours(train, precision=kept, **schedule)
+            self.trainer: Any = Ours(train, precision=kept, net=net, **schedule)
             self.test: Any = test
             return
         import torch
@@ -46,7 +47,7 @@ class Contestant:
         if library == "pythae":
             from speed_pythae import Pythae
 
-            self.trainer = Pythae(floats(train))
+            self.trainer = Pythae(floats(train), net=net)
         else:
             from tuned import Tuned
 
@@ -60,6 +61,9 @@ class Contestant:
 
     def score(self, rows: str, draws: str) -> float:
         return self.trainer.score(self.test[: int(rows)], int(draws))
+
+    def sample(self, rows: str) -> int:
+        return self.trainer.sample(int(rows))
 
 
 def floats(images: np.ndarray) -> Any:
@@ -82,6 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name")
     parser.add_argument("--rows", type=int, required=True)
+    parser.add_argument("--net", choices=("mlp", "conv"), default="mlp")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--rate", type=float, default=1e-3, help="of ours, at its highest")
     parser.add_argument("--warmup", type=float, default=0.0, help="of ours")
@@ -94,7 +99,7 @@ def main() -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
     schedule = {"epochs": asked.epochs, "rate": asked.rate, "warmup": asked.warmup}
-    contestant = Contestant(asked.name, asked.rows, asked.data, **schedule)
+    contestant = Contestant(asked.name, asked.rows, asked.data, asked.net, **schedule)
     say({"ready": asked.name})
     serve(contestant, say)
 

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 if not BENCHMARKS.exists():
     pytest.skip("the benchmarks are not part of a distribution", allow_module_level=True)
 sys.path.insert(0, str(BENCHMARKS))
 
+import image_augment  # noqa: E402
 import image_bars  # noqa: E402
 import image_classifier  # noqa: E402
 import image_codecs  # noqa: E402
+import image_denoise  # noqa: E402
+import image_inpaint  # noqa: E402
 import image_metrics  # noqa: E402
+import image_ood  # noqa: E402
+import image_rules  # noqa: E402
 import image_task  # noqa: E402
+import images  # noqa: E402
 from common import Results  # noqa: E402
 
 
@@ -141,10 +150,10 @@ def test_those_who_choose_by_images_do_not_train_on_them() -> None:
     assert len(image_task.for_choosing(beside)) == 60
 
 
-def put(results: Results, task: str, data: str, method: str, **values: float) -> None:
+def put(results: Results, task: str, data: str, method: str, seed: int = 0, **values: float) -> None:
     about: dict[str, Any] = {"date": "today"}
-    whose = {"task": task, "data": data, "method": method, "seed": 0, "ours": method == "vaery"}
-    results.put(f"{task}/{data}/{method}/0", {}, {**whose, "values": values, "seconds": 1.0}, about)
+    whose = {"task": task, "data": data, "method": method, "seed": seed, "ours": method == "vaery"}
+    results.put(f"{task}/{data}/{method}/{seed}", {}, {**whose, "values": values, "seconds": 1.0}, about)
 
 
 def test_bars_are_of_their_own_images_and_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,3 +174,138 @@ def test_bars_are_of_their_own_images_and_minutes(tmp_path: Path, monkeypatch: p
     ]
     sheets = image_bars.details(found)
     assert "images: nll, nll" in [title for title, _, _ in sheets]
+
+
+def test_medians_count_where_seeds_matter_more_than_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("common.RESULTS", tmp_path)
+    found = Results("images")
+    for seed, (ours, plain) in enumerate([(0.31, 0.1), (0.32, 0.1), (0.0, 0.2)]):
+        put(found, "disentangle", "sprites_like 10 min", "vaery", seed, mig=ours)
+        put(found, "disentangle", "sprites_like 10 min", "plain VAE", seed, mig=plain)
+    assert [bar.verdict for bar in image_bars.quality(found)] == ["won", "won"]  # means: .21 and .13
+
+
+def test_rules_and_tasks_speak_of_the_same_things() -> None:
+    """No rule waits for a task, a data set or minutes that are never measured; nor does a sheet."""
+    asked = image_task.Asked(Path("nowhere"))
+    measured = {}
+    for name, kind in images.TASKS.items():
+        for data, minutes in itertools.product(kind.data, kind.minutes):
+            made = kind.make(replace(asked, minutes=minutes), data)
+            measured[name, made.data] = set(made.methods)
+    for rule in image_rules.RULES:
+        data = rule.only.replace(" 30 min cuda", " 10 min")  # where there is a GPU
+        assert (rule.task, data) in measured, rule
+        assert rule.shown in measured[rule.task, data] | {""}, rule
+    assert set(image_rules.DETAILS) == set(images.TASKS)
+
+
+def test_every_rule_can_be_won_and_lost() -> None:
+    """Whatever the others have: a very good number wins, a very bad one loses."""
+    means = dict.fromkeys(OTHERS, 0.5)
+    for rule in image_rules.RULES:
+        assert rule.passed is not None
+        verdicts = {rule.passed({**means, "vaery": value}) for value in (-1e3, 1e3)}
+        assert verdicts == {True, False}, rule
+        good = min((-1e3, 1e3), key=rule.loss)
+        assert rule.passed({**means, "vaery": good}), rule
+
+
+OTHERS = (
+    *("PNG", "WebP", "mean", "kNN", "mixup", "PCA", "none", "noisy"),
+    *("pythae VAE", "pythae RAE-L2 + GMM", "real rows", "masked autoencoder", "total variation", "non-local means"),
+    *("flips and shifts", "plain VAE"),
+)
+
+
+def test_noise_is_as_strong_as_it_is_said_to_be(rng: np.random.Generator) -> None:
+    grey = np.full((50, 28, 28), 128, np.uint8)
+    noisy = image_denoise.noised(grey, 25, rng)
+    assert noisy.dtype == np.uint8
+    assert noisy.std() == pytest.approx(25, rel=0.02)
+    assert image_denoise.noised(grey * 0, 50, rng).min() == 0  # kept in range
+    assert image_metrics.psnr(grey, noisy) == pytest.approx(20 * math.log10(255 / 25), abs=0.2)
+
+
+class Detector:
+    """Answers as ``detect`` does."""
+
+    def detect(self, x: np.ndarray, reasons: int) -> dict[str, np.ndarray]:
+        return {"p_value": np.array([0.5, 0.01, 0.01]), "bits": np.array([900.0, 100.0, 200.0])}
+
+
+def test_p_values_rank_and_bits_break_ties() -> None:
+    odd = image_ood.detected(Detector(), np.zeros(3))
+    assert np.argsort(odd).tolist() == [0, 1, 2]
+
+
+def test_a_digit_is_judged_against_the_nine_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = np.repeat(np.arange(10), 5)
+    pixels = labels[:, None, None].astype(np.uint8)
+    found = image_task.Images(pixels, pixels, labels, labels, pixels[:0])
+    monkeypatch.setattr(image_ood, "images", lambda asked, name: found)
+    settings = image_ood.digits(image_task.Asked(Path("nowhere")))
+    assert len(settings) == 10
+    for digit, s in enumerate(settings):
+        assert set(s.train.ravel()) == set(s.ordinary.ravel()) == {digit}
+        assert len(s.odd) == 45
+        assert digit not in s.odd
+    far = image_ood.neighbours(settings[0], 0)
+    assert image_metrics.auroc(*far) == 1
+
+
+def test_shifts_keep_pixels_and_labels_and_digits_are_not_flipped() -> None:
+    x = torch.zeros(400, 8, 8)
+    x[:, 3, 2] = 1
+    y = torch.eye(4).repeat(100, 1)
+    stream = torch.Generator().manual_seed(0)
+    out, same = image_augment.moved(False)(x, y, stream)
+    assert torch.equal(same, y)
+    assert torch.equal(out.sum((1, 2)), torch.ones(400))
+    rows, columns = out.nonzero()[:, 1], out.nonzero()[:, 2]
+    assert (set(rows.tolist()), set(columns.tolist())) == ({1, 2, 3, 4, 5}, {0, 1, 2, 3, 4})
+    flipped, _ = image_augment.moved(True)(x, y, stream)
+    assert {5, 6, 7} <= set(flipped.nonzero()[:, 2].tolist())
+
+
+def test_mixed_labels_are_shares_of_the_same_images() -> None:
+    x = torch.arange(6.0)[:, None, None].expand(6, 2, 2)
+    y = torch.eye(6)
+    out, shares = image_augment.mixed(x, y, torch.Generator().manual_seed(0))
+    assert torch.allclose(shares.sum(1), torch.ones(6))
+    assert torch.allclose(out[:, 0, 0], shares @ torch.arange(6.0), atol=1e-5)
+
+
+def test_the_hidden_half_is_all_that_changes() -> None:
+    rng = np.random.default_rng(0)
+    test = rng.integers(0, 256, (5, 4, 4), dtype=np.uint8)
+    hidden = np.zeros((4, 4), bool)
+    hidden[2:] = True
+    labels = np.zeros(5, int)
+    x = image_task.Images(test, test, labels, labels, test[:0])
+    s = image_inpaint.Setting(x, Agreeable(), np.arange(5), hidden)  # type: ignore[arg-type]
+    guess = image_inpaint.completed(s, np.zeros((3, 1, 1, 1)))
+    assert np.array_equal(guess[:, :, :2], np.broadcast_to(test[:, :2], (3, 5, 2, 4)))
+    assert (guess[:, :, 2:] == 0).all()
+    found = image_inpaint.judged(s, guess)
+    assert found["diversity"] == 0
+    assert found["rmse"] == pytest.approx(np.sqrt((test[:, 2:].astype(float) ** 2).mean()))
+    assert np.array_equal(image_inpaint.neighbours(s, 1)[0], test)  # each is its own neighbour
+    apart = image_inpaint.judged(s, np.stack([guess[0], guess[0] + 2 * hidden.astype(np.uint8)]))
+    assert apart["diversity"] == pytest.approx(1)
+
+
+class Agreeable:
+    def accuracy(self, images: np.ndarray, labels: np.ndarray) -> float:
+        return 1.0
+
+
+def test_quick_runs_are_short_and_nothing_of_them_is_kept() -> None:
+    options = images.parser().parse_args(["--quick"])
+    tasks = list(images.chosen(images.TASKS["nll"], options, image_task.Asked(Path("nowhere"), quick=True)))
+    assert [task.data for task in tasks] == ["mnist_static_binarized 5 s"]
+    longer = images.parser().parse_args(["--minutes", "10,60"])
+    names = [task.data for task in images.chosen(images.TASKS["quality"], longer, image_task.Asked(Path("nowhere")))]
+    assert names == ["mnist 10 min", "fashion_mnist 10 min", "mnist 60 min", "fashion_mnist 60 min"]
+    steps = image_task.Asked(Path("nowhere"), steps=300, device="cuda")
+    assert steps.name("mnist") == "mnist 300 steps cuda"
