@@ -30,6 +30,7 @@ from vaery.unseen import warn
 if TYPE_CHECKING:
     from vaery.audit import Audit
     from vaery.evaluation.evaluation import Evaluation
+    from vaery.evaluation.latent.drawing import Drawing
 
 __all__ = ["VAE", "describe", "load", "read"]
 
@@ -378,6 +379,88 @@ class VAE(TransformerMixin, BaseEstimator):
 
         self._check_fitted()
         return run(self, X, train=train, target=target, rows=rows, jobs=jobs, seed=seed, verbose=verbose)
+
+    def traversals(
+        self,
+        X: Any,
+        *,
+        units: int = 8,
+        steps: int = 9,
+        reach: float = 2.0,
+        around: int | None = None,
+        invert: bool = False,
+        field: str | None = None,
+    ) -> Drawing:
+        """What each unit of the latent does, as a picture: a row for each unit, those that tell most on top.
+
+        Along a row that unit alone is moved, in standard deviations of the aggregated posterior; the last picture of a
+        row shows where anything changes.
+
+        Args:
+            X: rows, which say how far each unit goes.
+            units: how many at most; those that are not in use are left out.
+            steps: pictures in a row.
+            reach: how far to each side, in standard deviations.
+            around: the number of a row of ``X``, from 0, to start from instead of the middle of all.
+            invert: black for white: for pictures that are light on dark.
+            field: which field of images is shown; ``None``: the first.
+
+        Returns:
+            A :class:`~vaery.evaluation.latent.drawing.Drawing`: a notebook shows it, ``.save("units.png")`` writes it,
+            ``.about`` holds the units, their bits and the records.
+
+        Raises:
+            QueryError: the model holds no images, no unit is in use, or there is no such row.
+            MissingExtra: matplotlib is not installed.
+        """
+        from vaery.evaluation.latent.traversals import traversals
+
+        self._check_fitted()
+        return traversals(self, X, units=units, steps=steps, reach=reach, around=around, invert=invert, field=field)
+
+    def map(
+        self,
+        X: Any,
+        *,
+        coordinates: Any = "pca",
+        labels: Any = None,
+        across: int = 24,
+        most: int = 5000,
+        invert: bool = False,
+        field: str | None = None,
+        seed: int = 0,
+    ) -> Drawing:
+        """A map of the latent, as a picture of pictures: where rows lie, with one of those that lie there.
+
+        The plane is cut into squares; each in which any row lies shows the row nearest to its middle, so that pictures
+        never cover one another.
+
+        Args:
+            X: rows.
+            coordinates: what places them: ``"pca"`` (the two directions in which they differ most), ``"tsne"``
+                (neighbours stay together), or ``[rows, 2]`` numbers.
+            labels: what colours them: one a row, or the name of a field, which then does not place them.
+            across: squares along the longer side.
+            most: of more rows, so many at random are placed.
+            invert: black for white: for pictures that are light on dark.
+            field: which field of images is shown; ``None``: the first.
+            seed: of what is drawn at random.
+
+        Returns:
+            A :class:`~vaery.evaluation.latent.drawing.Drawing`: a notebook shows it, ``.save("map.png")`` writes it,
+            ``.about`` holds the rows, their coordinates and which are shown.
+
+        Raises:
+            QueryError: the model holds no images.
+            MissingExtra: matplotlib is not installed.
+        """
+        from vaery.evaluation.latent.map import latent_map
+
+        self._check_fitted()
+        return latent_map(
+            self, X, coordinates=coordinates, labels=labels, across=across, most=most, invert=invert, field=field,
+            seed=seed,
+        )  # fmt: skip
 
     # ------------------------------------------------------------------ files
 
