@@ -8,7 +8,7 @@ import image_codecs as codecs
 import numpy as np
 from common import Clock
 from image_metrics import bits_per_dim
-from image_nll import shape, some
+from image_nll import shape
 from image_task import Asked, Images, images
 from task import Task
 
@@ -26,9 +26,15 @@ def task(asked: Asked, name: str) -> Task:
         "xz of all": lambda x, seed: codecs.xz(x.test),
         "pixel histograms": lambda x, seed: codecs.histograms(x.train, x.test),
     }
-    config = {**asked.config, "data": name, "draws": draws, "rows": asked.rows}
-    setting = lambda seed: some(asked, images(asked, name))  # noqa: E731
-    return Task("bits", config, setting, methods, once=frozenset(methods) - {"vaery"}, data=asked.name(name))
+    config = {**asked.config, "data": name, "draws": draws}
+    return Task(
+        "bits",
+        config,
+        lambda seed: setting(asked, name),
+        methods,
+        once=frozenset(methods) - {"vaery"},
+        data=asked.name(name),
+    )
 
 
 def ours(asked: Asked, name: str, x: Images, draws: int, seed: int) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Asked:
         steps: our fits take just so many steps instead, which gives the same bytes on every run of the same machine;
             a fit of minutes takes as many as the machine manages. 0: minutes.
         device: of our fits and pythae's.
-        rows: test images that densities are measured on; 0: all.
+        rows: test images that get the most draws of a density; 0: all.
         models: fits of this run that several tasks ask about.
     """
 

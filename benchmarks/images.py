@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seeds", default="", help="how many, or which with a comma (default: 3, quick: 1)")
     made.add_argument("--minutes", default="", help="of each fit, comma-separated (default: by the task)")
     made.add_argument("--steps", type=int, default=0, help="of our fits, instead of minutes: the same bytes each time")
-    made.add_argument("--rows", type=int, default=0, help="test images that densities are measured on (default: all)")
+    made.add_argument("--rows", type=int, default=0, help="test images that get many draws (default: all)")
     made.add_argument("--device", default="cpu", help="of the fits: cpu or cuda (default: cpu)")
     return made
 

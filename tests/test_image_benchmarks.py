@@ -26,6 +26,7 @@ import image_codecs  # noqa: E402
 import image_denoise  # noqa: E402
 import image_inpaint  # noqa: E402
 import image_metrics  # noqa: E402
+import image_nll  # noqa: E402
 import image_ood  # noqa: E402
 import image_rules  # noqa: E402
 import image_task  # noqa: E402
@@ -309,3 +310,19 @@ def test_quick_runs_are_short_and_nothing_of_them_is_kept() -> None:
     assert names == ["mnist 10 min", "fashion_mnist 10 min", "mnist 60 min", "fashion_mnist 60 min"]
     steps = image_task.Asked(Path("nowhere"), steps=300, device="cuda")
     assert steps.name("mnist") == "mnist 300 steps cuda"
+
+
+def test_many_draws_for_a_few_rows_add_what_they_gain() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.normal(-90, 15, 4000)
+    most = base + rng.normal(2, 0.5, 4000)
+    few = image_nll.evenly(4000, 400)
+    assert (len(few), few[0], few[-1]) == (400, 0, 3999)
+    assert np.array_equal(image_nll.evenly(5, 0), np.arange(5))
+    exact = image_nll.summed({1: base - 3, 100: base, 5000: most}, np.arange(4000))
+    assert exact["nll"] == exact["nll_5000"] == pytest.approx(-most.mean())
+    assert "nll_error" not in exact
+    about = image_nll.summed({1: base - 3, 100: base, 1000: (base + 1)[few], 5000: most[few]}, few)
+    assert about["nll_error"] == pytest.approx(0.5 / 20, rel=0.2)
+    assert about["nll"] == pytest.approx(exact["nll"], abs=4 * about["nll_error"])  # the rows alone: ± 0.7
+    assert about["nll_1000"] == pytest.approx(-base.mean() - 1)
