@@ -27,14 +27,8 @@ def task(asked: Asked, name: str) -> Task:
         "pixel histograms": lambda x, seed: codecs.histograms(x.train, x.test),
     }
     config = {**asked.config, "data": name, "draws": draws}
-    return Task(
-        "bits",
-        config,
-        lambda seed: setting(asked, name),
-        methods,
-        once=frozenset(methods) - {"vaery"},
-        data=asked.name(name),
-    )
+    once = frozenset(methods) - {"vaery"}
+    return Task("bits", config, lambda seed: images(asked, name), methods, once, data=asked.name(name))
 
 
 def ours(asked: Asked, name: str, x: Images, draws: int, seed: int) -> dict[str, Any]:
