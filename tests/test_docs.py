@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
 import vaery
@@ -76,10 +77,11 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch, quick):
-    """A folder to work in, with the table of people that the pages speak of."""
+    """A folder to work in, with the table of people and the pictures that the pages speak of."""
     monkeypatch.chdir(tmp_path)
     people(240).to_csv("adult.csv", index=False)
     people(120, seed=1).to_csv("held_out.csv", index=False)
+    np.save("digits.npy", load_digits().images.astype(np.uint8))
     return tmp_path
 
 

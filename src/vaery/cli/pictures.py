@@ -15,7 +15,6 @@ from vaery.cli.jobs import DEVICE, FORCE, JSON
 from vaery.cli.text import to_json, warn
 
 if TYPE_CHECKING:
-    from vaery.evaluation.latent.drawing import Drawing
     from vaery.model import VAE
 
 MODEL = Annotated[Path, typer.Argument(metavar="MODEL", help="A fitted model (.vaery).", show_default=False)]
@@ -76,7 +75,7 @@ def _draw(
     force: bool,
     as_json: bool,
     device: str,
-    draw: Callable[[VAE, str], Drawing],
+    draw: Callable[[VAE, str], Any],
 ) -> None:
     with guarded():
         with usage("-o"):
