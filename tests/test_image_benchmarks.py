@@ -326,3 +326,26 @@ def test_many_draws_for_a_few_rows_add_what_they_gain() -> None:
     assert about["nll_error"] == pytest.approx(0.5 / 20, rel=0.2)
     assert about["nll"] == pytest.approx(exact["nll"], abs=4 * about["nll_error"])  # the rows alone: ± 0.7
     assert about["nll_1000"] == pytest.approx(-base.mean() - 1)
+
+
+class Scorer:
+    """Answers as ``score`` does, for a model whose weights are known: log-normal, new ones for each seed."""
+
+    def run(self, job: str, x: np.ndarray, draws: int, seed: int) -> np.ndarray:
+        assert job == "score"
+        return self.bound(len(x), draws, seed)
+
+    def bound(self, rows: int, draws: int, seed: int) -> np.ndarray:
+        weight = np.random.default_rng(seed).normal(size=(draws, rows))
+        return np.log(np.exp(weight).mean(0))
+
+
+def test_parts_of_draws_make_the_bound_of_all() -> None:
+    x, model = np.zeros((300, 2, 2)), Scorer()
+    found = image_nll.many(model, x, (100, 400, 1000), 100)
+    parts = np.stack([model.bound(300, 100, seed) for seed in range(10)])
+    assert np.allclose(found[100], parts.mean(0))
+    assert np.allclose(found[1000], np.log(np.exp(parts).mean(0)))
+    halves = np.log(np.exp(parts[:8].reshape(2, 4, 300)).mean(1)).mean(0)
+    assert np.allclose(found[400], halves)
+    assert found[100].mean() < found[400].mean() < found[1000].mean() < 0.5  # E log of a mean rises to log E = 1/2
