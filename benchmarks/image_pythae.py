@@ -39,7 +39,10 @@ def make(kind: str, net: str, shape: tuple[int, ...]) -> Any:
 
 
 def train(model: Any, x: Tensor, held: Tensor, options: dict[str, Any]) -> tuple[Any, dict[str, float]]:
-    """As its ``train`` does: epochs of Adam at 1e-3, the best on held-out images is kept – until time is up."""
+    """As its ``train`` does: epochs of Adam at 1e-3, the best on held-out images is kept – until time is up.
+
+    Whole epochs: the last one is begun if half of it is within the time.
+    """
     config = BaseTrainerConfig(
         output_dir=tempfile.mkdtemp(),
         num_epochs=10**6,
@@ -54,7 +57,7 @@ def train(model: Any, x: Tensor, held: Tensor, options: dict[str, Any]) -> tuple
     trainer.prepare_training()
     start, epoch, best, kept, longest = time.perf_counter(), 0, math.inf, model, 0.0
     with clock() as took:
-        while (begun := time.perf_counter()) - start + longest < float(options["seconds"]) or not epoch:
+        while (begun := time.perf_counter()) - start + longest / 2 < float(options["seconds"]) or not epoch:
             epoch += 1
             trainer.train_step(epoch)
             loss = trainer.eval_step(epoch)
