@@ -18,6 +18,8 @@ PICTURES = {
     "digits-interpolation",
     "digits-strangest",
     "digits-map",
+    "digits-mosaic",
+    "digits-units",
     "digits-reconstructed",
     "tumours-ranked",
     "tumours-made",

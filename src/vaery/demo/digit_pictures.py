@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vaery import VAE
 from vaery.demo.data import SHADES, Digits, with_halves_hidden
 from vaery.demo.digits import new_digits, pixel_bits
+from vaery.demo.latent_pictures import mosaic, units
 from vaery.demo.settings import Effort
 from vaery.report import charts, style
 from vaery.report.page import Picture
@@ -27,6 +28,8 @@ def draw(model: VAE, rows: Digits, test: Digits, folder: Path, effort: Effort) -
         interpolation(model, test, folder),
         strangest(model, test, folder),
         on_a_map(model, rows, test, folder, effort),
+        mosaic(model, rows, test, folder, effort),
+        units(model, test, folder),
         reconstructions(model, test, folder),
     ]
 
