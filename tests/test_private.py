@@ -166,7 +166,7 @@ def test_clipped_sums_are_those_of_a_loop_over_rows(case):
     rng = Fixed(0)
 
     def loss(row: Any) -> torch.Tensor:
-        return objective(model.infer(row, rng=rng, draws=objective.draws, estimate=True), 0.5).minimise
+        return objective(model.infer(row, rng=rng, draws=objective.draws, estimate=0.5), 0.5).minimise
 
     parameters = list(model.parameters())
     single = [

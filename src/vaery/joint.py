@@ -119,7 +119,7 @@ class Joint(nn.Module):
         seen: Evidence | None = None,
         only: Collection[str] | None = None,
         fill: bool = False,
-        estimate: bool = False,
+        estimate: float | None = None,
         mean: bool = False,
     ) -> Trace:
         """The walk that most jobs take: the posterior chooses the latent, the data the fields where it is known.

@@ -215,7 +215,7 @@ class Trainer:
     def _loss(self, batch: Evidence) -> Tensor:
         batch = self.objective.view(batch.to(self.device), self.joint.fields, self.rng)
         with self._autocast():
-            trace = self.joint.infer(batch, rng=self.rng, draws=self.objective.draws, estimate=True)
+            trace = self.joint.infer(batch, rng=self.rng, draws=self.objective.draws, estimate=self.progress)
             return self.objective(trace, self.progress).minimise
 
     def _autocast(self) -> Any:
@@ -314,7 +314,7 @@ class Trainer:
         for _ in range(steps):
             rows = self._rows()
             batch = self.train[rows].to(self.device)
-            trace = self.joint.infer(batch, rng=self.rng, estimate=True)
+            trace = self.joint.infer(batch, rng=self.rng, estimate=1.0)
             bad = (~trace.log_weight.isfinite()).any(0).nonzero()[:, 0].tolist()
             found += [int(rows[i]) for i in bad if int(rows[i]) not in found]
             if bad and not what:
@@ -349,7 +349,7 @@ def evaluate(
     sums: dict[str, float] = {}
     for start in range(0, rows.rows, batch):
         part = rows[slice(start, start + batch)].to(joint.device)
-        loss = objective(joint.infer(part, rng=rng, draws=objective.draws, estimate=True), 1.0)
+        loss = objective(joint.infer(part, rng=rng, draws=objective.draws, estimate=1.0), 1.0)
         for name, value in {"bound": loss.bound.mean(), **loss.parts}.items():
             sums[name] = sums.get(name, 0.0) + float(value) * part.rows
     joint.train(was_training)

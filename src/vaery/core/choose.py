@@ -42,7 +42,12 @@ def from_values(values: Mapping[str, Tensor], otherwise: Chooser) -> Chooser:
 
 
 def from_posterior(
-    features: Any, evidence: Evidence, rng: Random, fill: bool = False, estimate: bool = False, mean: bool = False
+    features: Any,
+    evidence: Evidence,
+    rng: Random,
+    fill: bool = False,
+    estimate: float | None = None,
+    mean: bool = False,
 ) -> Chooser:
     """The data chooses where it is known, the posterior chooses the latent: fit, embed, score, impute, detect.
 
@@ -50,7 +55,7 @@ def from_posterior(
         features: ``joint.encode(...)`` of what the posterior may see.
         evidence: what is scored, and kept.
         fill: draw the unknown cells too (given everything before them).
-        estimate: let ordered densities answer with a noisy one-pass estimate (training).
+        estimate: let ordered densities answer with a noisy one-pass estimate, at this share of training (1: its end).
         mean: choose the posterior's mean instead of a draw.
     """
 
@@ -82,12 +87,14 @@ def from_prior_given(evidence: Evidence, rng: Random, fill: bool = True) -> Choo
                 latent=True,
                 scored=density.log_prob(z),
             )
-        return _field(stop.name, density, evidence, rng, fill or stop.first, estimate=False)
+        return _field(stop.name, density, evidence, rng, fill or stop.first)
 
     return choose
 
 
-def _field(name: str, density: Density, evidence: Evidence, rng: Random, fill: bool, estimate: bool) -> Site:
+def _field(
+    name: str, density: Density, evidence: Evidence, rng: Random, fill: bool, estimate: float | None = None
+) -> Site:
     value, known = evidence.values.get(name), evidence.known.get(name)
     region = evidence.regions.get(name)
     if value is None:
@@ -95,7 +102,7 @@ def _field(name: str, density: Density, evidence: Evidence, rng: Random, fill: b
             return Site(name, density, density.sample(rng) if fill else None, scored=ZERO)
         drawn, log_mass = density.sample_within(rng, None, None, region, rest=fill)
         return Site(name, density, drawn, scored=ZERO, log_mass=log_mass)
-    scored = density.estimate(value, known, rng) if estimate else density.log_prob(value, known)
+    scored = density.log_prob(value, known) if estimate is None else density.estimate(value, known, rng, estimate)
     if region is not None:
         drawn, log_mass = density.sample_within(rng, value, known, region, rest=fill)
         return Site(name, density, drawn, known, scored=scored, log_mass=log_mass)

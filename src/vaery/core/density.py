@@ -148,8 +148,12 @@ class Density(ABC):
     def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
         """A draw ``[S, B, E…]``. Known cells come back bit for bit, the others are drawn given them."""
 
-    def estimate(self, value: Tensor, known: Tensor | None, rng: Random) -> Tensor:
-        """As :meth:`log_prob`, in one pass of the network: its expectation is right, one draw of it is noisy."""
+    def estimate(self, value: Tensor, known: Tensor | None, rng: Random, progress: float = 1.0) -> Tensor:
+        """As :meth:`log_prob`, in one pass of the network: its expectation is right, one draw of it is noisy.
+
+        ``progress``: the share of training that is done. Before its end, a density may make itself weaker than it
+        is, so that the latent is learned first; never stronger.
+        """
         return self.log_prob(value, known)
 
     def given(self, value: Tensor, known: Tensor | None) -> Density:

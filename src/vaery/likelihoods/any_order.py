@@ -141,7 +141,7 @@ class AnyOrderDensity(Density):
             out = out + terms.view(len(steps), *self.shape).sum(0)
         return out
 
-    def estimate(self, value: Tensor, known: Tensor | None, rng: Random) -> Tensor:
+    def estimate(self, value: Tensor, known: Tensor | None, rng: Random, progress: float = 1.0) -> Tensor:
         """Show a random subset of the known cells, score the rest, weighted to stand for all: one pass.
 
         For n known cells, of which k (uniform in 0 … n - 1) are shown, the others count n / (n - k) each; the

@@ -94,7 +94,7 @@ class PrivateTrainer(Trainer):
 
     def _row_loss(self, row: Evidence) -> Tensor:
         with self._autocast():
-            trace = self.joint.infer(row, rng=self.rng, draws=self.objective.draws, estimate=True)
+            trace = self.joint.infer(row, rng=self.rng, draws=self.objective.draws, estimate=self.progress)
             return self.objective(trace, self.progress).minimise
 
     # ------------------------------------------------------------------ what would look at rows, and does not

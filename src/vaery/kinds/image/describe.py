@@ -13,6 +13,8 @@ from vaery.kinds.image.arrays import channels_last, known_values, layout_of, to_
 from vaery.kinds.image.field import ON_LEVELS, ImageField
 from vaery.kinds.image.levels import grey_levels
 
+WINDOW = 3  # how far a pixel sees those before it
+
 
 def describe(raw: Any, name: str = "image", likelihood: str | None = None, net: str = "auto") -> ImageField:
     """Look at images: their size, layout and scale.
@@ -43,7 +45,9 @@ def describe(raw: Any, name: str = "image", likelihood: str | None = None, net: 
     values = data.ravel() if seen is None else data[seen]
     _check_finite(data, name)
     levels, low, high = grey_levels(values)
-    likelihood = likelihood or ("normal" if not levels else "bernoulli" if levels == 1 else "logistic_mixture")
+    window = WINDOW if likelihood in (None, "local") and levels else 0
+    if likelihood in (None, "local"):
+        likelihood = "normal" if not levels else "bernoulli" if levels == 1 else "logistic_mixture"
     _check_likelihood(likelihood, levels, low, high, name)
     mean, sd = _moments(channels_last(data, layout), None if seen is None else channels_last(seen, layout))
     if levels:
@@ -64,6 +68,7 @@ def describe(raw: Any, name: str = "image", likelihood: str | None = None, net: 
         mean=tuple(mean),
         sd=tuple(sd),
         net=net,
+        window=window,
     )
 
 

@@ -38,6 +38,7 @@ class ImageField(Field):
         low, high: the raw values of level 0 and of the highest; for continuous values the smallest and largest seen.
         mean, sd: of each channel, in levels (continuous: in the data's own unit).
         net: ``"auto"``, ``"mlp"`` or ``"conv"``.
+        window: how far, in pixels, a pixel sees those before it; 0: pixels are independent given the latent.
     """
 
     kind: ClassVar[str] = "image"
@@ -52,6 +53,7 @@ class ImageField(Field):
     mean: tuple[float, ...]
     sd: tuple[float, ...]
     net: str = "auto"
+    window: int = 0
 
     @property
     def event(self) -> tuple[int, ...]:

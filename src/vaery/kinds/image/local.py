@@ -1,0 +1,204 @@
+"""Pixels in reading order, each given the latent and those near by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vaery.core.density import Density, Family, masked
+from vaery.core.random import Random
+from vaery.kinds.image.pixels import PixelDensity, PixelUnits
+from vaery.nets.window import Window
+
+CHUNK = 64  # pictures that go through the window at once where nobody needs gradients: what fits a cache
+ALONE = 0.5  # the share of training after which all rows see the pixels before each
+PART = 0.25  # of the pixels that a step of training looks at
+SHARE = 4  # one row in so many also learns to answer with known pixels all around
+BLANK = 0.25  # the share of these that see no pixel at all
+
+Hide = Callable[[int, Random], Tensor]
+
+
+class LocalDensity(Density):
+    """p(pixels | latent) as a product in reading order, each pixel given the ones before it near by.
+
+    What is known of a picture is scored in reading order, each pixel given the known ones before it. What is unknown is
+    drawn in reading order, given what came before and all that is known on every side. One network answers for all of
+    these; in training a quarter of the rows also asks it the second question, with parts hidden at random
+    (:meth:`estimate`), so that it has an answer.
+
+    ``value [S, B, H, W, C]`` packed, ``known [B, H, W]``.
+
+    Args:
+        features: ``[S, B, H, W, F]``.
+        window: the network.
+        family: of each channel.
+        units: between packed values and the family's unit.
+        hide: rows, rng → which pixels a row may see, ``[rows, H, W]``.
+    """
+
+    def __init__(self, features: Tensor, window: Window, family: Family, units: PixelUnits, hide: Hide) -> None:
+        self.features, self.window, self.family, self.units, self.hide = features, window, family, units, hide
+
+    # ------------------------------------------------------------------ scoring
+
+    def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
+        value = value if value.dim() == self.features.dim() else value[None]
+        if torch.is_grad_enabled():
+            return self._scored(self.features, value, known, known)
+        parts = [
+            self._scored(self.features[:, rows], value[:, rows], _at(known, rows), _at(known, rows))
+            for rows in self._chunks()
+        ]
+        return torch.cat(parts, 1)
+
+    def estimate(self, value: Tensor, known: Tensor | None, rng: Random, progress: float = 1.0) -> Tensor:
+        """As :meth:`log_prob`; where gradients are needed, from a random :data:`PART` of the pixels.
+
+        At first no pixel sees those before it, and the latent has to say everything; then more and more rows do. With
+        the window from the first step on, the latent is hardly used: strokes are learned sooner than digits.
+        What is given for one row in :data:`SHARE` also has the gradient of the second question, and the value of the
+        first alone.
+        """
+        if not torch.is_grad_enabled():
+            return self.log_prob(value, known)
+        value = value if value.dim() == self.features.dim() else value[None]
+        height, width = value.shape[-3:-1]
+        some = rng.permutation(height * width)[: max(1, round(PART * height * width))].to(value.device)
+        alone = rng.uniform((value.shape[1], 1, 1)).to(value.device) < 1 - progress / ALONE
+        shown = ~alone.expand(-1, height, width) if known is None else known & ~alone
+        total = self._scored(self.features, value, known, shown, at=some).sum(-1)
+        rows = slice(0, -(-value.shape[1] // SHARE))
+        value, known = value[:, rows], _at(known, rows)
+        asked = value.shape[1]
+        given = self.hide(asked, rng).to(value.device) & (rng.uniform((asked, 1, 1)).to(value.device) > BLANK)
+        given = given if known is None else given & known
+        rest = ~given if known is None else known & ~given
+        seen = given | (rest & (rng.uniform((asked, 1, 1)).to(value.device) < 0.5))
+        extra = self._scored(self.features[:, rows], value, rest, seen, given, at=some).sum(-1)
+        total = total + F.pad(extra - extra.detach(), (0, total.shape[1] - asked))
+        share = total / len(some)  # of the row's estimate, the same for every pixel
+        return share[..., None, None].expand(*total.shape, height, width)
+
+    def _scored(
+        self,
+        features: Tensor,
+        value: Tensor,
+        scored: Tensor | None,
+        seen: Tensor | None,
+        given: Tensor | None = None,
+        at: Tensor | None = None,
+    ) -> Tensor:
+        """The pixels ``scored``, each given the ``seen`` ones before it and the ``given`` ones: ``[S, B, H, W]``, or
+        ``[S, B, P]`` of the pixels ``at [P]``."""
+        own, inside, features = self._unit(value), self.units.inside(value), features.flatten(2, 3)
+        before = self.window.padded(own, seen)
+        around = None if given is None else self.window.padded(own, given)
+        if at is not None:
+            features, scored = features[:, :, at], None if scored is None else scored.flatten(1)[:, at]
+            own, inside = own.flatten(2, 3)[:, :, at], inside.flatten(2, 3)[:, :, at]
+        else:
+            own, inside = own.flatten(2, 3), inside.flatten(2, 3)
+            scored = None if scored is None else scored.flatten(1)
+        hidden = self.window.hidden(features, before, around, at)
+        terms = [
+            self.family(self.window.read(hidden, features, c, own)).log_prob(inside[..., c])
+            for c in range(own.shape[-1])
+        ]
+        total = terms[0] if len(terms) == 1 else torch.stack(terms).sum(0)
+        total = masked(total - self.units.log_scale if self.units.log_scale else total, scored)
+        return total if at is not None else total.unflatten(-1, value.shape[-3:-1])
+
+    def _hidden(self, own: Tensor, seen: Tensor) -> Tensor:
+        """``[S, B, H, W, width]`` what the window makes of features and of pixels seen on all sides."""
+        pixels = self.window.padded(own, seen)
+        return self.window.hidden(self.features.flatten(2, 3), pixels, pixels).unflatten(2, own.shape[-3:-1])
+
+    def _unit(self, value: Tensor) -> Tensor:
+        """Packed → about [−1, 1], where the network lives."""
+        x = value.to(self.features.dtype)
+        return x * (2 / self.units.levels) - 1 if self.units.levels else x
+
+    def _chunks(self) -> Iterator[slice]:
+        draws, rows = self.features.shape[:2]
+        size = max(1, CHUNK // draws)
+        return (slice(start, start + size) for start in range(0, max(1, rows), size))
+
+    # ------------------------------------------------------------------ drawing
+
+    @torch.no_grad()
+    def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
+        draws, rows, height, width, channels = self.features.shape[:-1] + (self.window.channels,)
+        if value is not None and known is None:
+            return value.expand(draws, rows, height, width, channels)
+        open_ = None if known is None else (~known).flatten(1).any(0).tolist()
+        features = self.features.flatten(0, 1)
+        own = torch.zeros(draws * rows, height, width, channels, dtype=features.dtype, device=features.device)
+        made = torch.zeros(own.shape, dtype=self.units.dtype, device=own.device)
+        given = None
+        if value is not None and known is not None:
+            given = known.expand(draws, *known.shape).flatten(0, 1)
+            full = value.expand(draws, *value.shape[-4:]).flatten(0, 1)
+            own = torch.where(given[..., None], self._unit(full), own)
+            made = torch.where(given[..., None], full.to(made.dtype), made)
+        hidden = self.window.start(features.flatten(1, 2), None if given is None else self.window.padded(own, given))
+        padded, r = self.window.padded(own, None).contiguous(), self.window.reach
+        for i in range(height * width):
+            if open_ is not None and not open_[i]:
+                continue
+            y, x = divmod(i, width)
+            here = hidden[:, i] + self.window.patch(padded, i)
+            pixel = own[:, y, x].clone()
+            for c in range(channels):
+                raw = self.window.read(here, features[:, y, x], c, pixel)
+                drawn = self.units.packed(self.family(raw.unflatten(0, (draws, rows))).sample(rng), c)
+                fresh = drawn.flatten().to(made.dtype)
+                if given is not None:
+                    fresh = torch.where(given[:, y, x], made[:, y, x, c], fresh)
+                made[:, y, x, c] = fresh
+                pixel[:, c] = self._unit(fresh)
+            own[:, y, x] = pixel
+            padded[:, :channels, (y + r) * (width + 2 * r) + x + r] = pixel
+        return made.unflatten(0, (draws, rows))
+
+    # ------------------------------------------------------------------ single pixels
+
+    def given(self, value: Tensor, known: Tensor | None) -> PixelDensity:
+        """Each single pixel given the known ones, on whatever side; a channel given the likeliest ones before it."""
+        own = self._unit(value if value.dim() == self.features.dim() else value[None])
+        seen = torch.ones(own.shape[1:-1], dtype=torch.bool, device=own.device) if known is None else known
+        return self._single(self._hidden(own, seen))
+
+    def given_others(self, value: Tensor, known: Tensor | None) -> PixelDensity:
+        return self.given(value, known)  # no window shows a pixel to itself
+
+    def _single(self, hidden: Tensor) -> PixelDensity:
+        raws: list[Tensor] = []
+        own = torch.zeros(*hidden.shape[:-1], 0, dtype=hidden.dtype, device=hidden.device)
+        for c in range(self.window.channels):
+            raws.append(self.window.read(hidden, self.features, c, own))
+            expected = self.family(raws[-1]).mean()
+            own = torch.cat([own, self._unit(self.units.outside(expected, c))[..., None]], -1)
+        return PixelDensity(self.family(torch.stack(raws, -2)), self.units)
+
+    def mean(self) -> Tensor:
+        return self._alone().mean()
+
+    def mode(self) -> Tensor:
+        return self._alone().mode()
+
+    def quantile(self, u: Tensor) -> Tensor:
+        return self._alone().quantile(u)
+
+    def _alone(self) -> PixelDensity:
+        """Each single pixel given the latent and no other pixel."""
+        blank = torch.zeros(self.features.shape[1:-1], dtype=torch.bool, device=self.features.device)
+        none = torch.zeros(1, *blank.shape, self.window.channels, device=blank.device, dtype=self.features.dtype)
+        return self._single(self._hidden(none, blank))
+
+
+def _at(mask: Tensor | None, rows: slice) -> Tensor | None:
+    return None if mask is None else mask[rows]

@@ -1,0 +1,136 @@
+"""Pixels in reading order: a proper density, whatever is known of a picture."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from vaery.core.check_stops import check_density
+from vaery.core.random import Random
+from vaery.kinds.image import describe
+from vaery.kinds.image.local import LocalDensity
+from vaery.kinds.image.nets import decoder
+
+
+def density(levels: int, shape: tuple[int, ...], rows: int, draws: int = 1, seed: int = 0) -> LocalDensity:
+    """A random one: pictures of 0 … levels, with every weight of the window away from zero."""
+    grey = np.arange(levels + 1, dtype=np.uint8)
+    raw = np.resize(grey, (levels + 2, *shape)).astype(np.uint8)
+    field = describe(raw, likelihood="local")
+    assert field.levels == levels
+    torch.manual_seed(seed)
+    net = decoder(field, context=2, width=8, depth=1, dropout=0.0).eval()
+    with torch.no_grad():
+        for p in net.window.parameters():  # type: ignore[union-attr]
+            p.copy_(torch.randn_like(p) * 0.5)
+    out = net(torch.randn(draws, rows, 2))
+    assert isinstance(out, LocalDensity)
+    return out
+
+
+def every(levels: int, shape: tuple[int, ...]) -> torch.Tensor:
+    """Every picture there is, ``[N, H, W, C]``."""
+    pictures = torch.tensor(list(itertools.product(range(levels + 1), repeat=int(np.prod(shape)))))
+    return pictures.view(-1, *shape).to(torch.uint8)
+
+
+@pytest.mark.parametrize(("levels", "shape"), [(1, (2, 4, 1)), (1, (3, 3, 1)), (2, (2, 1, 3)), (3, (1, 4, 1))])
+@torch.no_grad()
+def test_all_pictures_together_have_probability_one(levels: int, shape: tuple[int, ...]) -> None:
+    pictures = every(levels, shape)
+    one = density(levels, shape, rows=1)
+    same = LocalDensity(one.features.expand(-1, len(pictures), -1, -1, -1), one.window, one.family, one.units, one.hide)
+    log_p = same.log_prob(pictures).flatten(2).sum(-1)
+    torch.testing.assert_close(log_p.exp().sum(-1), torch.ones(1), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_so_have_all_values_of_the_known_part() -> None:
+    known = torch.tensor([[True, False, True, False], [False, True, True, True]])
+    pictures = every(1, (2, 4, 1))
+    pictures = pictures[(pictures[..., 0] * ~known).flatten(1).sum(1) == 0]
+    one = density(1, (2, 4, 1), rows=1)
+    same = LocalDensity(one.features.expand(-1, len(pictures), -1, -1, -1), one.window, one.family, one.units, one.hide)
+    log_p = same.log_prob(pictures, known.expand(len(pictures), 2, 4)).flatten(2).sum(-1)
+    torch.testing.assert_close(log_p.exp().sum(-1), torch.ones(1), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_draws_are_as_frequent_as_they_are_likely() -> None:
+    one, n = density(1, (2, 3, 1), rows=1), 40_000
+    many = LocalDensity(one.features.expand(n, -1, -1, -1, -1), one.window, one.family, one.units, one.hide)
+    drawn = many.sample(Random(0))[:, 0].flatten(1).long()
+    found = torch.bincount((drawn * 2 ** torch.arange(5, -1, -1)).sum(1), minlength=64) / n
+    pictures = every(1, (2, 3, 1))
+    same = LocalDensity(one.features.expand(-1, 64, -1, -1, -1), one.window, one.family, one.units, one.hide)
+    expected = same.log_prob(pictures).flatten(2).sum(-1).exp()[0]
+    assert float((found - expected).abs().sum()) < 0.05  # total variation of 64 frequencies of 40,000 draws is .02
+
+
+@pytest.mark.parametrize(("levels", "shape"), [(1, (5, 4, 1)), (255, (4, 5, 1)), (255, (4, 3, 3))])
+def test_the_contract_of_a_density(levels: int, shape: tuple[int, ...]) -> None:
+    some = density(levels, shape, rows=3, draws=2)
+    rng = np.random.default_rng(0)
+    value = torch.from_numpy(rng.integers(0, levels + 1, (3, *shape)).astype(np.uint8))
+    known = torch.from_numpy(rng.random((3, *shape[:2])) < 0.6)
+    with torch.no_grad():
+        check_density(some, value)
+        check_density(some, value * known[..., None], known)
+
+
+def test_estimates_are_right_on_average_and_teach_more() -> None:
+    one, grads = density(255, (4, 4, 1), rows=8), []
+    value = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (8, 4, 4, 1)).astype(np.uint8))
+    exact, rng = one.log_prob(value).flatten(2).sum(-1), Random(0)
+    found = torch.stack([one.estimate(value, None, rng).flatten(2).sum(-1).detach() for _ in range(1000)])
+    assert bool(((found.mean(0) - exact).abs() < 5 * found.std(0) / 1000**0.5).all())
+    for asked in (one.log_prob(value), torch.stack([one.estimate(value, None, rng) for _ in range(20)])):
+        one.window.zero_grad()
+        asked.sum().backward(retain_graph=True)
+        grads.append(0.0 if one.window.around.weight.grad is None else float(one.window.around.weight.grad.abs().sum()))
+    assert grads[0] == 0  # windows all around are learned from estimates alone
+    assert grads[1] > 0
+    with torch.no_grad():
+        torch.testing.assert_close(one.estimate(value, None, rng), one.log_prob(value), rtol=0, atol=0)
+
+
+@torch.no_grad()
+def test_later_pixels_and_unknown_ones_have_no_influence() -> None:
+    some = density(255, (4, 4, 3), rows=1)
+    value = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3)).astype(np.uint8))
+    before = some.log_prob(value)
+    other = value.clone()
+    other[0, 2, 1] = 7
+    after = some.log_prob(other)
+    torch.testing.assert_close(before[0, 0].flatten()[:9], after[0, 0].flatten()[:9], rtol=0, atol=0)
+    assert bool((before[0, 0].flatten()[9:] != after[0, 0].flatten()[9:]).any())
+
+
+@torch.no_grad()
+def test_single_pixels_are_asked_with_themselves_left_out() -> None:
+    some = density(255, (4, 4, 1), rows=1)
+    value = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1, 4, 4, 1)).astype(np.uint8))
+    other = value.clone()
+    other[0, 1, 2] = 0
+    mean, again = (some.given_others(v, None).mean() for v in (value, other))
+    torch.testing.assert_close(mean[..., 1, 2, :], again[..., 1, 2, :], rtol=0, atol=0)
+    assert bool((mean != again).any())
+
+
+def test_a_model_of_local_pixels_answers_and_fills() -> None:
+    from vaery import VAE
+
+    rng = np.random.default_rng(0)
+    stripes = (np.indices((8, 8)).sum(0)[None] + rng.integers(0, 4, (200, 1, 1))) // 2 % 2
+    raw = stripes.astype(np.uint8)
+    model = VAE(likelihood="local", latent=4, random_state=0, threads=1).fit(raw, epochs=60, verbose=False)
+    assert model.fields_[0].window == 3  # type: ignore[union-attr]
+    half = np.ma.masked_array(raw[:5], mask=np.zeros_like(raw[:5], bool))
+    half[:, 4:] = np.ma.masked
+    filled = model.impute(half, how="mode")
+    assert (filled[:, :4] == raw[:5, :4]).all()
+    assert (filled == raw[:5]).mean() > 0.9
+    assert model.generate(4).shape == (4, 8, 8)
