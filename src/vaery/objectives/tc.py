@@ -78,7 +78,9 @@ def aggregated(posterior: Gaussian, z: Tensor, rows: int | None = None) -> tuple
     """Estimates of log q(z) and of Σ_j log q(z_j), ``[S, B]`` each, in nats, from a batch.
 
     Each is the logarithm of an unbiased estimate: on average over the batches that a row comes in, it is the mixture
-    over all rows (Chen et al., 2018, appendix C.2). With the whole data as the batch, it is exact.
+    over all rows (Chen et al., 2018, appendix C.2). With the whole data as the batch, it is exact. The logarithm makes
+    estimates low where few posteriors of a batch overlap, that of log q(z) most: a total correlation estimated from
+    small batches may be below zero.
 
     Args:
         posterior: of the batch, ``[S, B, Z]``.
