@@ -17,10 +17,11 @@ from torch import Tensor, nn
 
 from vaery.core.density import Codes, Density, Elementwise, Factorised
 from vaery.core.evidence import Evidence
+from vaery.core.features import Features
 from vaery.core.field import Field
 from vaery.core.random import Random
 from vaery.core.stop import Same, Stop
-from vaery.joint import Features, Joint
+from vaery.joint import Joint
 from vaery.priors.normal import Normal as StandardNormal
 
 LOG_2PI = math.log(2 * math.pi)

@@ -11,11 +11,13 @@ from torch import Tensor, nn
 
 from vaery.core.density import Density
 from vaery.core.errors import ChoiceError
+from vaery.core.features import Features
 from vaery.core.field import Field
 from vaery.core.members import member
 from vaery.core.random import isolated
 from vaery.core.stop import Same, Stop
-from vaery.joint import Features, Joint
+from vaery.joint import Joint
+from vaery.nets.ladder import Leave
 from vaery.nets.merge import Merge
 
 
@@ -28,6 +30,7 @@ class Choices:
         prior, posterior: ``{"name": member, **options}``; the prior is the top level's, lower levels have "normal".
         first: fields visited before the latent.
         width, depth, dropout: of the networks, by field; width is the same for all.
+        own: how many levels of its own a field has, by field, below those that all fields hang on.
     """
 
     latent: tuple[int, ...] = (16,)
@@ -37,6 +40,7 @@ class Choices:
     width: int = 256
     depth: Mapping[str, int] = field(default_factory=dict)
     dropout: Mapping[str, float] = field(default_factory=dict)
+    own: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -63,7 +67,7 @@ def _build(fields: Sequence[Field], choices: Choices) -> Joint:
     }
     # A field before the latent reaches the latent through the context; its own posterior must not see it.
     encoded = [f for f in fields if f.name not in choices.first] or list(fields)
-    encoders = {f.name: kinds[f.name].encoder(f, **net[f.name]) for f in encoded}
+    encoders = {f.name: kinds[f.name].encoder(f, **net[f.name]) for f in encoded if f.name not in choices.own}
     stops, context = [], 0
     ahead, after = [f for f in fields if f.name in choices.first], [f for f in fields if f.name not in choices.first]
     carried = min(32, choices.width)
@@ -83,8 +87,16 @@ def _build(fields: Sequence[Field], choices: Choices) -> Joint:
         )
         context += size
     for f in after:
-        stops.append(Stop(f.name, kinds[f.name].decoder(f, context, **net[f.name])))
-    return Joint(fields, stops, encoders)
+        if f.name not in choices.own:
+            stops.append(Stop(f.name, kinds[f.name].decoder(f, context, **net[f.name])))
+            continue
+        encoders[f.name], levels, decoder = kinds[f.name].climb(f, context, choices.own[f.name], **net[f.name])
+        for i, level in enumerate(levels):
+            stops.append(
+                Stop(f"{f.name}.z{i + 1}", level.prior, level.posterior, True, onward=level.onward, owner=f.name)
+            )
+        stops.append(Stop(f.name, decoder, onward=Leave(context)))
+    return Joint(fields, stops, {f.name: encoders[f.name] for f in encoded})
 
 
 def _member(family: str, chosen: Mapping[str, Any], **shape: Any) -> Any:

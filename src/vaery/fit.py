@@ -103,16 +103,35 @@ def settle(model: VAE, fields: tuple[Field, ...], rows: int) -> Choices:
     advice = {f.name: regime.advise(member("kinds", f.kind).suggest(f, rows)) for f in fields}
     pick = lambda asked, found: found if asked == "auto" else asked  # noqa: E731
     latent = pick(model.latent, max(a["latent"] for a in advice.values()))
+    shared, own = levels(model.levels, (latent,) if isinstance(latent, int) else tuple(latent), fields)
     names = model.first if not isinstance(model.first, str) else (model.first,)
     return Choices(
-        latent=(latent,) if isinstance(latent, int) else tuple(latent),
+        latent=shared,
         prior=spec(model.prior),
         posterior=spec(model.posterior),
         first=tuple(names),
         width=pick(model.width, max(a["width"] for a in advice.values())),
         depth={name: pick(model.depth, a["depth"]) for name, a in advice.items()},
         dropout={name: pick(model.dropout, a["dropout"]) for name, a in advice.items()},
+        own=own,
     )
+
+
+def levels(asked: int, latent: tuple[int, ...], fields: Sequence[Field]) -> tuple[tuple[int, ...], dict[str, int]]:
+    """The sizes of the levels that all fields hang on, and how many levels of its own each field has.
+
+    Pictures with a convolutional network have all levels but the top one for themselves; without any, all fields hang
+    on each of the levels.
+    """
+    if not isinstance(asked, int) or asked < 1:
+        raise ChoiceError(f"levels={asked!r} is not a number of levels; write levels=1 for one, or more")
+    if asked == 1:
+        return latent, {}
+    if len(latent) > 1:
+        raise ChoiceError(f"latent={list(latent)} says how many levels there are: leave levels={asked} out")
+    kinds = {f.name: (f, member("kinds", f.kind)) for f in fields}
+    own = [name for name, (f, kind) in kinds.items() if hasattr(kind, "climb") and kind.can_climb(f)]
+    return (latent, dict.fromkeys(own, asked - 1)) if own else (latent * asked, {})
 
 
 def make_plan(model: VAE, fields: tuple[Field, ...], rows: int, budget: str | float | None, epochs: int | None) -> Plan:

@@ -7,35 +7,17 @@ The model offers a density at each stop, somebody else chooses the value; who ch
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vaery.core.choose import Chooser, from_posterior
 from vaery.core.evidence import Evidence
+from vaery.core.features import Features, encode
 from vaery.core.field import Field
 from vaery.core.random import Random
 from vaery.core.stop import Stop
 from vaery.core.trace import Trace
-
-
-@dataclass(frozen=True)
-class Features:
-    """What the encoders make of the evidence.
-
-    Attributes:
-        values: ``[B, N, F]`` one row of features for each of N fields; zeros where a field is absent.
-        present: ``[B, N]`` bool.
-    """
-
-    values: Tensor
-    present: Tensor
-
-
-def side_by_side(parts: list[Tensor]) -> Tensor:
-    """``torch.stack(parts, 1)``, without a copy of a single part."""
-    return parts[0][:, None] if len(parts) == 1 else torch.stack(parts, 1)
 
 
 class Joint(nn.Module):
@@ -44,7 +26,8 @@ class Joint(nn.Module):
     Args:
         fields: the observed sites, by name.
         stops: levels and fields in the order of the walk.
-        encoders: field name → module ``(value [B, E…], known [B, M…] or None) -> [B, F]``, all of one width F.
+        encoders: field name → module ``(value [B, E…], known [B, M…] or None) -> [B, F]``, all of one width F; or to
+            an object with these as ``values``, and ``maps`` for the field's own levels.
     """
 
     def __init__(self, fields: Iterable[Field], stops: Iterable[Stop], encoders: Mapping[str, nn.Module]) -> None:
@@ -60,8 +43,8 @@ class Joint(nn.Module):
 
     @property
     def latents(self) -> list[str]:
-        """The names of the levels, in the order of the walk."""
-        return [stop.name for stop in self.walk if stop.latent]
+        """The names of the levels that all fields hang on, in the order of the walk."""
+        return [stop.name for stop in self.walk if stop.latent and stop.owner is None]
 
     @property
     def device(self) -> torch.device:
@@ -73,16 +56,7 @@ class Joint(nn.Module):
 
     def encode(self, evidence: Evidence) -> Features:
         """Features of what is known. What is hidden has no influence."""
-        made = {}
-        for name, encoder in self.encoders.items():
-            if name in evidence:
-                made[name] = encoder(evidence.values[name], evidence.known[name])
-                if evidence.known[name] is not None:
-                    made[name] = made[name] * evidence.present(name)[:, None]
-        width = next((f.shape[-1] for f in made.values()), getattr(next(iter(self.encoders.values())), "width", 1))
-        absent = torch.zeros(evidence.rows, width, device=evidence.device, dtype=self.dtype)
-        values = side_by_side([made.get(name, absent) for name in self.encoders])
-        return Features(values, side_by_side([evidence.present(name) for name in self.encoders]))
+        return encode(self.encoders, evidence, self.dtype)
 
     def trace(
         self,
@@ -98,13 +72,14 @@ class Joint(nn.Module):
             rows: B.
             choose: who decides at each stop.
             draws: S.
-            only: fields to visit; levels always are. ``None``: all fields.
+            only: fields to visit, with their own levels; the levels of all fields always are. ``None``: all fields.
             device: where to walk; ``None``: where the model is.
         """
         context = torch.zeros(draws, rows, 0, device=device or self.device, dtype=self.dtype)
         sites = {}
         for stop in self.walk:
-            if not (stop.latent or stop.first or only is None or stop.name in only):
+            asked = only is None or (stop.owner or stop.name) in only
+            if not (asked or stop.first or (stop.latent and stop.owner is None)):
                 continue
             sites[stop.name] = site = choose(stop, stop(context), context)
             context = stop.step(context, site.value).to(context.dtype)

@@ -56,6 +56,8 @@ class VAE(TransformerMixin, BaseEstimator):
         constraints: what every row has to keep, and new rows will: ``"start <= end"``, ``"total = price + tax"``,
             ``"unique(id)"``; rows of the data that do not are an error.
         first: fields visited before the latent (a label that everything hangs on), with a posterior of their own.
+        levels: how many latent levels there are, one below the other. Pictures with a convolutional network have all
+            but the top one for themselves, on grids from small to large; else every field hangs on all of them.
         net: kind of network for images: ``"auto"``, ``"mlp"`` or ``"conv"``.
         width, depth, dropout: of the networks; ``"auto"``: by the data.
         refine: fit the prior anew to encoded rows after training, where held-out rows gain from it.
@@ -113,6 +115,7 @@ class VAE(TransformerMixin, BaseEstimator):
         columns: Mapping[str, Any] | None = None,
         constraints: Sequence[str] = (),
         first: Sequence[str] = (),
+        levels: int = 1,
         net: str = "auto",
         width: int | str = "auto",
         depth: int | str = "auto",
@@ -135,6 +138,7 @@ class VAE(TransformerMixin, BaseEstimator):
         self.columns = columns
         self.constraints = constraints
         self.first = first
+        self.levels = levels
         self.net = net
         self.width = width
         self.depth = depth

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from vaery.core.density import Density
 from vaery.core.errors import ChoiceError
 from vaery.core.evidence import Evidence, expand_mask
 from vaery.core.expect import expect, near
+from vaery.core.features import Features
 from vaery.core.field import Field
 from vaery.core.gaussian import Gaussian
 from vaery.core.objective import Objective
@@ -127,7 +128,7 @@ def check_posterior(make: Callable[..., nn.Module], normalised: bool = True) -> 
             posterior = make(size, context, fields, 4)
         rng = Random(1)
         values, present = rng.normal((ROWS, fields, 4)), rng.uniform((ROWS, fields)) < 0.7
-        module = _Given(posterior, _Features(values * present[..., None], present))
+        module = _Given(posterior, Features(values * present[..., None], present))
         _check_conditional(module, size, context, normalised)
         density = module(rng.normal((2, ROWS, context)))
         mean = density.mean()
@@ -222,15 +223,10 @@ def _check_kl(density: Density, size: int, rng: Random) -> None:
     near(exact.sum(-1)[0], drawn.mean(0), error, "kl must be the mean of log q - log p over draws of q")
 
 
-class _Features(NamedTuple):
-    values: Tensor
-    present: Tensor
-
-
 class _Given(nn.Module):
     """A posterior of these features."""
 
-    def __init__(self, posterior: nn.Module, features: _Features) -> None:
+    def __init__(self, posterior: nn.Module, features: Features) -> None:
         super().__init__()
         self.posterior, self.features = posterior, features
 

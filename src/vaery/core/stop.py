@@ -19,6 +19,8 @@ class Stop(nn.Module):
         posterior: (features, context) → Density. Every level has one; so has a field visited before the latent.
         latent: a level, not a field.
         carry: value ``[S, B, E…]`` → ``[S, B, c]``, what later stops see of it; ``None``: nothing.
+        onward: (context, value) → the context that later stops see, where that is more than one beside the other.
+        owner: the field that a level belongs to, and is only visited with; ``None``: all fields hang on it.
     """
 
     def __init__(
@@ -28,10 +30,13 @@ class Stop(nn.Module):
         posterior: nn.Module | None = None,
         latent: bool = False,
         carry: nn.Module | None = None,
+        onward: nn.Module | None = None,
+        owner: str | None = None,
     ) -> None:
         super().__init__()
         self.name, self.latent = name, latent
-        self.prior, self._posterior, self.carry = prior, posterior, carry
+        self.prior, self._posterior, self.carry, self.onward = prior, posterior, carry, onward
+        self.owner = owner
 
     @property
     def first(self) -> bool:
@@ -49,6 +54,8 @@ class Stop(nn.Module):
 
     def step(self, context: Tensor, value: Tensor | None) -> Tensor:
         """The context that later stops see."""
+        if self.onward is not None:
+            return self.onward(context, value)
         if self.carry is None or value is None:
             return context
         carried = self.carry(value)

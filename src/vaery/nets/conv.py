@@ -72,11 +72,11 @@ class ConvEncoder(nn.Module):
         super().__init__()
         sizes = grids(size)
         widths = [inputs, *channels(len(sizes) - 1)]
-        shapes = [_kernel(a, b) for a, b in pairwise(sizes)]
-        self.missing = nn.Conv2d(1, widths[1], *shapes[0], padding=1, bias=False)
+        self.missing = halving(1, widths[1], *sizes[:2], bias=False)
         nn.init.zeros_(self.missing.weight)  # a model that never met a gap is not thrown by its first
         self.down = nn.ModuleList(
-            nn.Conv2d(a, b, *shape, padding=1) for a, b, shape in zip(widths[:-1], widths[1:], shapes, strict=True)
+            halving(a, b, large, small)
+            for (a, b), (large, small) in zip(pairwise(widths), pairwise(sizes), strict=True)
         )
         self.blocks = nn.Sequential(*(ConvResidual(widths[-1], dropout) for _ in range(depth)))
         self.last = nn.Linear(widths[-1] * sizes[-1][0] * sizes[-1][1], out)
@@ -113,7 +113,7 @@ class ConvDecoder(nn.Module):
         self.spread = nn.Linear(width, widths[0] * self.sizes[0][0] * self.sizes[0][1])
         self.blocks = nn.Sequential(*(ConvResidual(widths[0], dropout) for _ in range(depth)))
         self.up = nn.ModuleList(
-            _doubling(a, b, small, large)
+            doubling(a, b, small, large)
             for a, b, small, large in zip(widths[:-1], widths[1:], self.sizes[:-1], self.sizes[1:], strict=True)
         )
 
@@ -135,7 +135,13 @@ def _kernel(large: Size, small: Size) -> tuple[Size, Size]:
     return (3 + halved[0], 3 + halved[1]), (1 + halved[0], 1 + halved[1])
 
 
-def _doubling(inputs: int, out: int, small: Size, large: Size) -> nn.ConvTranspose2d:
+def halving(inputs: int, out: int, large: Size, small: Size, bias: bool = True) -> nn.Conv2d:
+    """From one grid to the next smaller one."""
+    kernel, stride = _kernel(large, small)
+    return nn.Conv2d(inputs, out, kernel, stride, padding=1, bias=bias)
+
+
+def doubling(inputs: int, out: int, small: Size, large: Size) -> nn.ConvTranspose2d:
     """Back from ``small`` to ``large``, which may be odd."""
     kernel, stride = _kernel(large, small)
     extra = (large[0] - small[0] * stride[0], large[1] - small[1] * stride[1])

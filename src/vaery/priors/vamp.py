@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vaery.core.density import Density, keep_known, masked
 from vaery.core.errors import ChoiceError
+from vaery.core.features import Features
 from vaery.core.random import Random, log_mean_exp
-
-
-class Pseudo(NamedTuple):
-    """Features of inputs that nobody observed; all fields are present."""
-
-    values: Tensor  # [K, N, F]
-    present: Tensor  # [K, N]
 
 
 class Vamp(nn.Module):
@@ -70,7 +64,7 @@ class Vamp(nn.Module):
         """The posterior at all pseudo-inputs, or at these ``[n]`` of them: a density of ``[1, K or n, Z]``."""
         inputs = self.inputs if which is None else self.inputs[which]
         present = torch.ones(inputs.shape[:2], dtype=torch.bool, device=inputs.device)
-        return self._posterior(Pseudo(inputs, present), inputs.new_zeros(1, len(inputs), 0))
+        return self._posterior(Features(inputs, present), inputs.new_zeros(1, len(inputs), 0))
 
 
 class VampDensity(Density):

@@ -16,12 +16,14 @@ from vaery.kinds.image.arrays import layout_of
 from vaery.kinds.image.describe import describe
 from vaery.kinds.image.field import ImageField
 from vaery.kinds.image.io import array_shape, is_picture, looks_like_folder, read, write
-from vaery.kinds.image.nets import decoder, encoder, suggest
+from vaery.kinds.image.nets import can_climb, climb, decoder, encoder, suggest
 from vaery.kinds.image.pictures import grid
 
 __all__ = [
     "ImageField",
+    "can_climb",
     "carry",
+    "climb",
     "decoder",
     "describe",
     "encoder",

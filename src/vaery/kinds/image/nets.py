@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from vaery.kinds.image.field import ImageField
 from vaery.kinds.image.local import LocalDensity
 from vaery.kinds.image.pixels import PixelDensity, PixelUnits
 from vaery.nets.conv import SMALLEST, ConvDecoder, ConvEncoder
+from vaery.nets.ladder import LadderEncoder, Level, Maps, ladder
 from vaery.nets.mlp import MLP
 from vaery.nets.window import Window
 
@@ -54,6 +56,28 @@ def decoder(field: ImageField, context: int, width: int, depth: int, dropout: fl
     return ImageDecoder(field, context, width, depth, dropout)
 
 
+def can_climb(field: ImageField) -> bool:
+    """Whether the picture can have levels of its own: its network is a convolutional one."""
+    return net_of(field) == "conv"
+
+
+def climb(
+    field: ImageField, context: int, levels: int, width: int, depth: int, dropout: float
+) -> tuple[nn.Module, list[Level], nn.Module]:
+    """Encoder, levels of the picture's own (top first) and decoder: see :mod:`vaery.nets.ladder`."""
+    size = (field.height, field.width)
+    foot: list[Level] = []
+
+    def decoder(numbers: int) -> nn.Module:
+        made, net = ladder(field.name, size, levels, context, numbers, dropout)
+        foot.extend(made)
+        return net
+
+    below = ImageDecoder(field, context, width, depth, dropout, decoder)
+    net = LadderEncoder(size, field.channels, width, depth, dropout)
+    return ImageEncoder(field, width, depth, dropout, net), foot, below
+
+
 class ImageEncoder(nn.Module):
     """Pixels, centred and scaled to about [−1, 1], zero where hidden, through an MLP or a convolutional net.
 
@@ -62,10 +86,12 @@ class ImageEncoder(nn.Module):
 
     offset: Tensor
 
-    def __init__(self, field: ImageField, width: int, depth: int, dropout: float) -> None:
+    def __init__(self, field: ImageField, width: int, depth: int, dropout: float, net: nn.Module | None = None) -> None:
         super().__init__()
         self.width = width
-        if net_of(field) == "mlp":
+        if net is not None:
+            self.net = net
+        elif net_of(field) == "mlp":
             self.net: nn.Module = FlatEncoder((field.height, field.width, field.channels), width, depth, dropout)
         else:
             self.net = ConvEncoder((field.height, field.width), field.channels, width, depth, dropout)
@@ -73,7 +99,7 @@ class ImageEncoder(nn.Module):
         centre = torch.zeros(field.channels) if field.standardised else torch.tensor(field.mean)
         self.register_buffer("offset", -centre * self.scale, persistent=False)
 
-    def forward(self, value: Tensor, known: Tensor | None = None) -> Tensor:
+    def forward(self, value: Tensor, known: Tensor | None = None) -> Tensor | Maps:
         x = value * self.scale + self.offset
         if known is None:
             return self.net(x)
@@ -102,10 +128,20 @@ class FlatEncoder(nn.Module):
 class ImageDecoder(nn.Module):
     """A context through an MLP or a convolutional net, read by the field's likelihood pixel by pixel.
 
+    ``net`` makes another network, for so many numbers a pixel.
+
     Where the field has a window, the net gives features instead, and pixels are read in order (:mod:`.local`).
     """
 
-    def __init__(self, field: ImageField, context: int, width: int, depth: int, dropout: float) -> None:
+    def __init__(
+        self,
+        field: ImageField,
+        context: int,
+        width: int,
+        depth: int,
+        dropout: float,
+        net: Callable[[int], nn.Module] | None = None,
+    ) -> None:
         super().__init__()
         flat = net_of(field) == "mlp"
         self.family = member("likelihoods", field.likelihood)(**_options(field, flat))
@@ -122,13 +158,14 @@ class ImageDecoder(nn.Module):
                 field.window,
                 masked=field.levels != 1,
             )
-        if flat:
-            pixels = field.height * field.width
-            self.net: nn.Module = (net := MLP(context, *[width] * depth, pixels * numbers))
-            last: Any = net[-1]
+        size = (field.height, field.width)
+        if net is not None:
+            self.net: Any = net(numbers)
+        elif flat:
+            self.net = MLP(context, *[width] * depth, size[0] * size[1] * numbers)
         else:
-            self.net = net = ConvDecoder(context, (field.height, field.width), numbers, width, depth, dropout)
-            last = net.up[-1]
+            self.net = ConvDecoder(context, size, numbers, width, depth, dropout)
+        last: Any = self.net[-1] if flat else self.net.up[-1]
         if field.likelihood == "bernoulli":  # the picture starts as the mean brightness
             start = torch.tensor([math.log(m / (1 - m)) for m in _shares(field)])
             with torch.no_grad():

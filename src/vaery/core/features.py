@@ -1,0 +1,55 @@
+"""Features: what the encoders make of the evidence, and all that a posterior sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vaery.core.evidence import Evidence
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the encoders make of the evidence.
+
+    Attributes:
+        values: ``[B, N, F]`` one row of features for each of N fields; zeros where a field is absent.
+        present: ``[B, N]`` bool.
+        own: field → what its encoder has for the field's own levels, and ``[B]`` bool, the rows in which it is known.
+    """
+
+    values: Tensor
+    present: Tensor
+    own: Mapping[str, tuple[Any, Tensor]] = field(default_factory=dict)
+
+
+def encode(encoders: nn.ModuleDict, evidence: Evidence, dtype: torch.dtype) -> Features:
+    """Every encoder on what is known of its field.
+
+    Args:
+        encoders: field name → module ``(value [B, E…], known [B, M…] or None) -> [B, F]``, all of one width F; or to an
+            object with these as ``values``, and ``maps`` for the field's own levels.
+        evidence: of any of the fields.
+        dtype: of the features.
+    """
+    made, own = {}, {}
+    for name, encoder in encoders.items():
+        if name not in evidence:
+            continue
+        out = encoder(evidence.values[name], evidence.known[name])
+        if not isinstance(out, Tensor):
+            own[name], out = (out.maps, evidence.present(name)), out.values
+        made[name] = out if evidence.known[name] is None else out * evidence.present(name)[:, None]
+    width = next((f.shape[-1] for f in made.values()), getattr(next(iter(encoders.values())), "width", 1))
+    absent = torch.zeros(evidence.rows, width, device=evidence.device, dtype=dtype)
+    values = _side_by_side([made.get(name, absent) for name in encoders])
+    return Features(values, _side_by_side([evidence.present(name) for name in encoders]), own)
+
+
+def _side_by_side(parts: list[Tensor]) -> Tensor:
+    """``torch.stack(parts, 1)``, without a copy of a single part."""
+    return parts[0][:, None] if len(parts) == 1 else torch.stack(parts, 1)
