@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from vaery.core.check import check_prior
 from vaery.core.density import Density
 from vaery.core.errors import ChoiceError
+from vaery.core.features import Features
 from vaery.core.gaussian import Gaussian
 from vaery.core.members import member, members
 from vaery.core.random import Random, isolated
@@ -23,7 +24,7 @@ from vaery.posteriors.gaussian import Gaussian as GaussianPosterior
 from vaery.priors.flow import Flow
 from vaery.priors.mixture import Mixture
 from vaery.priors.normal import Normal
-from vaery.priors.vamp import Pseudo, Vamp
+from vaery.priors.vamp import Vamp
 
 QUICK = {"flow": {"transforms": 1, "hidden": 16}}
 
@@ -222,14 +223,14 @@ def test_a_vamp_prior_is_an_even_mixture_of_posteriors(posterior: type[nn.Module
     each = []
     for u in prior.inputs:
         present = torch.ones(7, 2, dtype=torch.bool)
-        each.append(level(Pseudo(u.expand(7, -1, -1), present), top(7, 2)).log_prob(z))
+        each.append(level(Features(u.expand(7, -1, -1), present), top(7, 2)).log_prob(z))
     expected = torch.logsumexp(torch.stack(each), 0) - math.log(5)
     torch.testing.assert_close(prior(top(7, 2)).log_prob(z), expected)
 
 
 def test_draws_of_a_vamp_prior_have_its_moments() -> None:
     prior, level = vamp()
-    parts = level(Pseudo(prior.inputs, torch.ones(5, 2, dtype=torch.bool)), top(5))
+    parts = level(Features(prior.inputs, torch.ones(5, 2, dtype=torch.bool)), top(5))
     mean = parts.loc[0].mean(0)
     second = (parts.loc[0].T @ parts.loc[0] + torch.diag((2 * parts.log_scale[0]).exp().sum(0))) / 5
     density = prior(top(50_000, 2))
@@ -250,7 +251,7 @@ def test_every_row_of_a_vamp_prior_draws_by_itself_unless_rows_share() -> None:
 def test_a_vamp_prior_starts_from_encoded_rows_and_trains_its_posterior_too() -> None:
     prior, level = vamp()
     values = Random(0).normal((9, 2, 3))
-    prior.start_from(Pseudo(values, torch.ones(9, 2, dtype=torch.bool)))
+    prior.start_from(Features(values, torch.ones(9, 2, dtype=torch.bool)))
     assert torch.equal(prior.inputs, values[::2])
     assert [name for name, _ in prior.named_parameters()] == ["inputs"]
     prior(top(4)).log_prob(torch.zeros(1, 4, 2)).sum().backward()
