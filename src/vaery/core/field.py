@@ -88,6 +88,13 @@ class Field(ABC):
         units. ``None``: zero everywhere (discrete cells, unscaled numbers)."""
         return None
 
+    def plain_bits(self, value: Tensor) -> Tensor | None:
+        """``[B]`` bits that a plain, general code needs for each packed value: how busy it is, whatever it shows.
+
+        ``None``: there is no such code for this kind. Then rows are ranked by their surprise alone.
+        """
+        return None
+
     def given(self, asked: Any) -> tuple[Tensor | None, Tensor | None, Region | None]:
         """What ``given=`` says of this field → one row of (value, known, region), as in Evidence.
 

@@ -15,6 +15,7 @@ from vaery.core.job import job
 from vaery.core.random import Random
 from vaery.flags import flags
 from vaery.joint import Joint
+from vaery.oddness import oddness, plain_bits
 from vaery.reasons import explained
 from vaery.surprise import BITS, shares
 
@@ -44,6 +45,9 @@ def detect(
     out). Outliers are what Benjamini and Hochberg's rule picks: of the rows it names, a share of ``fdr`` at most is
     expected to be ordinary (with p-values of this kind: Bates et al., 2023).
 
+    Pictures are odd in two ways, and the larger counts: by their surprise, and by their surprise beyond what a plain
+    code makes of them (:mod:`vaery.oddness`), since densities find simple pictures likely, whatever is on them.
+
     Reasons split the surprise up (the chain rule's terms, averaged over orders and latents); see :func:`shares` for all
     of them. Listed are the cells of a row that cost most ``"beyond"`` the usual given the rest of the row, in bits,
     with their shares, what they hold and what the model expected there; and last what is odd about the row as a whole
@@ -70,7 +74,7 @@ def detect(
     if not 0 < fdr < 1:
         raise QueryError(f"fdr={fdr} is not a share; write fdr=0.05 to put up with one false alarm in twenty")
     calibration = calibration or {}
-    held_out = calibration.get("score", ())
+    held_out, odd = calibration.get("score", ()), calibration.get("odd")
     if not len(held_out):
         raise QueryError(
             "this model kept no held-out scores to compare with, so it has no p-values; score_samples() works"
@@ -78,7 +82,10 @@ def detect(
     evidence = evidence.to(joint.device)
     flagged = flags(joint.fields, evidence, calibration)
     found = shares(joint, evidence, rng=rng, draws=draws)
-    p_value = (pareto if tail else conformal)(-found.total.cpu() / BITS, held_out)
+    scores, plain = -found.total.cpu() / BITS, plain_bits(joint, evidence) if odd else None
+    if odd and plain is not None:
+        scores, held_out = -oddness(found.total, plain, odd), odd["score"]
+    p_value = (pareto if tail else conformal)(scores, held_out)
     for flag in flagged:
         p_value[flag.row] = min(float(p_value[flag.row]), flag.p_value)
     why: list[list[dict[str, Any]]] = [[] for _ in range(evidence.rows)]

@@ -18,6 +18,7 @@ from vaery.core.region import Region
 from vaery.kinds.image.arrays import channels_last, from_channels_last, known_values, layout_of, to_array
 from vaery.kinds.image.draws import weighted_mean, weighted_mode, weighted_quantile
 from vaery.kinds.image.levels import rounding
+from vaery.kinds.image.plain import plain_bits
 
 ON_LEVELS = ("bernoulli", "logistic_mixture", "categorical", "ordinal")  # likelihoods of whole grey levels
 BLOCK = 4096  # images converted at a time
@@ -201,6 +202,10 @@ class ImageField(Field):
         else:
             return None
         return torch.full(value.shape[:-1], constant, device=value.device)
+
+    def plain_bits(self, value: Tensor) -> Tensor | None:
+        """Of the filters of PNG and zlib, for pictures of levels."""
+        return torch.from_numpy(plain_bits(value.cpu().numpy())) if self.levels else None
 
     # ------------------------------------------------------------------ questions
 
