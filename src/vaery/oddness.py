@@ -32,9 +32,9 @@ def plain_bits(joint: Joint, evidence: Evidence) -> Tensor | None:
 def oddness(bits: Tensor, plain: Tensor, usual: Mapping[str, Any]) -> Tensor:
     """``[B]`` how odd rows are: 0 as the middle one of held-out rows, 1 as their upper tenth.
 
-    Densities find simple pictures likely, whatever is on them: digits are likelier under a model of clothes than clothes
-    are (Nalisnick et al., 2019). So a row is also odd that is far more surprising than what a plain code makes of it
-    (Serrà et al., 2020). The larger of the two counts, since things that are odd by being busy lose by the second.
+    Densities find simple pictures likely, whatever is on them: digits are likelier under a model of clothes than
+    clothes are (Nalisnick et al., 2019). So a row is also odd that is far more surprising than what a plain code makes
+    of it (Serrà et al., 2020). The larger of the two counts, since what is odd by being busy loses by the second.
 
     Args:
         bits: ``[B]`` surprise.
@@ -47,8 +47,8 @@ def oddness(bits: Tensor, plain: Tensor, usual: Mapping[str, Any]) -> Tensor:
 
 
 def usual(bits: Tensor, plain: Tensor) -> dict[str, Any]:
-    """What is usual in held-out rows, as plain data: for either number its median and the way up to its upper tenth; and
-    how odd the rows are, sorted, as scores (higher is more ordinary). Rows that are not known as a whole are left out."""
+    """What is usual in held-out rows, as plain data: for either number its median and the way up to its upper tenth;
+    and how odd the rows are, sorted, as scores (higher is more ordinary). Rows not known as a whole are left out."""
     here = plain.isfinite()
     bits, plain = bits.double().cpu()[here], plain.double().cpu()[here]
     if not len(bits):

@@ -13,8 +13,8 @@ Whole = NDArray[np.integer]
 def plain_bits(pictures: Whole) -> NDArray[np.float64]:
     """Bits that a plain code needs for each picture ``[N, H, W, C]`` of whole levels: ``[N]``.
 
-    Of the filters none, sub, up and Paeth (PNG, W3C, 2003) the one that makes the picture shortest is taken; unlike PNG,
-    one for all of its lines.
+    Of the filters none, sub, up and Paeth (PNG, W3C, 2003) the one that makes the picture shortest is taken; unlike
+    PNG, one for all of its lines.
 
     >>> rng = np.random.default_rng(0)
     >>> flat, noise = np.zeros((1, 16, 16, 1), np.uint8), rng.integers(0, 256, (1, 16, 16, 1), np.uint8)
@@ -22,17 +22,15 @@ def plain_bits(pictures: Whole) -> NDArray[np.float64]:
     True
     """
     dtype = np.uint8 if pictures.dtype == np.uint8 else np.uint16
-    return np.array(
-        [min(8 * len(zlib.compress(line.astype(dtype).tobytes())) for line in _filtered(p)) for p in pictures]
-    )
+    size = lambda x: 8 * len(zlib.compress(x.astype(dtype).tobytes()))  # noqa: E731
+    return np.array([min(size(x) for x in _filtered(picture)) for picture in pictures], dtype=np.float64)
 
 
 def _filtered(picture: Whole) -> list[Whole]:
     """The picture and what is left of it after each prediction, modulo the range of its dtype."""
     x = picture.astype(np.int64)
-    left, up, corner = (
-        np.pad(x, ((a, 0), (b, 0), (0, 0)))[: len(x), : x.shape[1]] for a, b in ((0, 1), (1, 0), (1, 1))
-    )
+    before = ((0, 1), (1, 0), (1, 1))
+    left, up, corner = (np.pad(x, ((a, 0), (b, 0), (0, 0)))[: len(x), : x.shape[1]] for a, b in before)
     guess = left + up - corner
     near = np.stack([np.abs(guess - left), np.abs(guess - up), np.abs(guess - corner)]).argmin(0)
     paeth = np.choose(near, [left, up, corner])
