@@ -97,6 +97,19 @@ def test_estimates_are_right_on_average_and_teach_more() -> None:
         torch.testing.assert_close(one.estimate(value, None, rng), one.log_prob(value), rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("levels", [1, 255])
+def test_training_starts_with_grey_values_and_the_latent_alone(levels: int) -> None:
+    one = density(levels, (4, 4, 1), rows=3)
+    value = torch.from_numpy(np.random.default_rng(0).integers(0, levels + 1, (3, 4, 4, 1)).astype(np.uint8))
+    known = torch.from_numpy(np.random.default_rng(1).random((3, 4, 4)) < 0.5)
+    found = one.estimate(value, known, Random(0), progress=0.0)
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits
+    expected = -entropy(one.features[..., 0], (value[None, ..., 0] / levels).expand(1, 3, 4, 4), reduction="none")
+    torch.testing.assert_close(found, torch.where(known, expected, torch.zeros(())))
+    found.sum().backward()
+    assert all(p.grad is None for p in one.window.parameters())
+
+
 @torch.no_grad()
 def test_later_pixels_and_unknown_ones_have_no_influence() -> None:
     some = density(255, (4, 4, 3), rows=1)

@@ -151,8 +151,8 @@ class Density(ABC):
     def estimate(self, value: Tensor, known: Tensor | None, rng: Random, progress: float = 1.0) -> Tensor:
         """As :meth:`log_prob`, in one pass of the network: its expectation is right, one draw of it is noisy.
 
-        ``progress``: the share of training that is done. Before its end, a density may make itself weaker than it
-        is, so that the latent is learned first; never stronger.
+        ``progress``: the share of training that is done. Before its end, a density may say something else that is
+        quicker to learn from, so that the latent is learned first.
         """
         return self.log_prob(value, known)
 

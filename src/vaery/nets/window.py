@@ -12,8 +12,8 @@ class Window(nn.Module):
 
     A pixel sees its features; the pixels before it in reading order within ``reach`` (a causal convolution; van den
     Oord, Kalchbrenner and Kavukcuoglu, 2016); pixels that are known beforehand, on all sides; and, channel by channel,
-    its own channels before the one asked for. The last layer starts at zero, and the first ``channels · size``
-    features are added to what it gives: so the network starts as if pixels were independent given the features.
+    its own channels before the one asked for. The last layer starts at zero. Where a channel has a single number, its
+    own feature (the first C of them) is added: so the network starts as if pixels were independent given the features.
 
     Neighbours are laid side by side and multiplied as one matrix: for so few numbers that is several times as fast as
     a convolution, and it can be done for some of the pixels only.
@@ -21,7 +21,7 @@ class Window(nn.Module):
     Args:
         shape: H, W and C of the picture.
         size: raw numbers for each channel.
-        features: F, at least ``C · size``.
+        features: F, at least C.
         reach: how many pixels far a window goes on each side.
         width: of the hidden layers.
         masked: unseen pixels are marked in a channel of their own; not needed where zero is no value.
@@ -113,7 +113,8 @@ class Window(nn.Module):
             hidden = hidden + self.own[channel - 1](own[..., :channel])
         hidden = F.silu(hidden)
         hidden = F.silu(hidden + self.middle(hidden))
-        return self.last[channel](hidden) + features[..., channel * self.size : (channel + 1) * self.size]
+        raw = self.last[channel](hidden)
+        return raw + features[..., channel : channel + 1] if self.size == 1 else raw
 
     def _neighbours(self, pixels: Tensor, which: Tensor, at: Tensor | None) -> Tensor:
         """``[..., C', padded]`` → ``[..., P, C' · n]``: the neighbours of each pixel side by side."""

@@ -14,7 +14,8 @@ from vaery.kinds.image.pixels import PixelDensity, PixelUnits
 from vaery.nets.window import Window
 
 CHUNK = 64  # pictures that go through the window at once where nobody needs gradients: what fits a cache
-ALONE = 0.5  # the share of training after which all rows see the pixels before each
+CLASSIC = 0.2  # the share of training in which the latent is learned without any window
+ALONE = 0.4  # the share of training after which all rows see the pixels before each
 PART = 0.25  # of the pixels that a step of training looks at
 SHARE = 4  # one row in so many also learns to answer with known pixels all around
 BLANK = 0.25  # the share of these that see no pixel at all
@@ -58,17 +59,20 @@ class LocalDensity(Density):
     def estimate(self, value: Tensor, known: Tensor | None, rng: Random, progress: float = 1.0) -> Tensor:
         """As :meth:`log_prob`; where gradients are needed, from a random :data:`PART` of the pixels.
 
-        At first no pixel sees those before it, and the latent has to say everything; then more and more rows do. With
-        the window from the first step on, the latent is hardly used: strokes are learned sooner than digits.
+        At first grey values are learned as by the classic VAE, which is quick and leaves all to the latent; then more
+        and more rows see the pixels before each. With the window from the first step on, the latent is hardly used:
+        strokes are learned sooner than digits. Until then what is returned is no estimate of this density.
         What is given for one row in :data:`SHARE` also has the gradient of the second question, and the value of the
         first alone.
         """
         if not torch.is_grad_enabled():
             return self.log_prob(value, known)
         value = value if value.dim() == self.features.dim() else value[None]
+        if progress < CLASSIC:
+            return self._classic(value, known)
         height, width = value.shape[-3:-1]
         some = rng.permutation(height * width)[: max(1, round(PART * height * width))].to(value.device)
-        alone = rng.uniform((value.shape[1], 1, 1)).to(value.device) < 1 - progress / ALONE
+        alone = rng.uniform((value.shape[1], 1, 1)).to(value.device) < (ALONE - progress) / (ALONE - CLASSIC)
         shown = ~alone.expand(-1, height, width) if known is None else known & ~alone
         total = self._scored(self.features, value, known, shown, at=some).sum(-1)
         rows = slice(0, -(-value.shape[1] // SHARE))
@@ -192,6 +196,12 @@ class LocalDensity(Density):
 
     def quantile(self, u: Tensor) -> Tensor:
         return self._alone().quantile(u)
+
+    def _classic(self, value: Tensor, known: Tensor | None) -> Tensor:
+        """``[S, B, H, W]`` the cross-entropy of grey values, pixels independent given the latent: the habit of VAEs."""
+        grey = value.to(self.features.dtype) / max(1, self.units.levels)
+        logits = self.features[..., : self.window.channels].float()
+        return masked((grey * logits - F.softplus(logits)).sum(-1), known)
 
     def _alone(self) -> PixelDensity:
         """Each single pixel given the latent and no other pixel."""

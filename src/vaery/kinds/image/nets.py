@@ -20,7 +20,7 @@ from vaery.nets.mlp import MLP
 from vaery.nets.window import Window
 
 FLAT = 1024  # grey images of at most this many pixels go through an MLP
-FLAT_EXTRA, EXTRA = 3, 8  # features of a pixel for its window, beside the likelihood's own numbers
+EXTRA = 3  # features of a pixel for its window, beside the grey values of its channels
 
 
 def net_of(field: ImageField) -> str:
@@ -147,17 +147,11 @@ class ImageDecoder(nn.Module):
         self.family = member("likelihoods", field.likelihood)(**_options(field, flat))
         self.units, self.hide = PixelUnits(field), field.hide
         self.event = field.event
-        numbers = field.channels * self.family.size
-        self.window = None
-        if field.window:
-            numbers += FLAT_EXTRA if flat else EXTRA
-            self.window = Window(
-                (field.height, field.width, field.channels),
-                self.family.size,
-                numbers,
-                field.window,
-                masked=field.levels != 1,
-            )
+        numbers, self.window = field.channels * self.family.size, None
+        if field.window:  # a grey value for each channel, and some features
+            numbers = field.channels + EXTRA
+            shape = (field.height, field.width, field.channels)
+            self.window = Window(shape, self.family.size, numbers, field.window, masked=field.levels != 1)
         size = (field.height, field.width)
         if net is not None:
             self.net: Any = net(numbers)
@@ -166,7 +160,7 @@ class ImageDecoder(nn.Module):
         else:
             self.net = ConvDecoder(context, size, numbers, width, depth, dropout)
         last: Any = self.net[-1] if flat else self.net.up[-1]
-        if field.likelihood == "bernoulli":  # the picture starts as the mean brightness
+        if field.likelihood == "bernoulli" or field.window:  # the picture starts as the mean brightness
             start = torch.tensor([math.log(m / (1 - m)) for m in _shares(field)])
             with torch.no_grad():
                 last.bias.view(-1, numbers)[:, : len(start)] = start
