@@ -76,16 +76,21 @@ class LocalDensity(Density):
         shown = ~alone.expand(-1, height, width) if known is None else known & ~alone
         total = self._scored(self.features, value, known, shown, at=some).sum(-1)
         rows = slice(0, -(-value.shape[1] // SHARE))
-        value, known = value[:, rows], _at(known, rows)
-        asked = value.shape[1]
-        given = self.hide(asked, rng).to(value.device) & (rng.uniform((asked, 1, 1)).to(value.device) > BLANK)
-        given = given if known is None else given & known
-        rest = ~given if known is None else known & ~given
-        seen = given | (rest & (rng.uniform((asked, 1, 1)).to(value.device) < 0.5))
-        extra = self._scored(self.features[:, rows], value, rest, seen, given, at=some).sum(-1)
-        total = total + F.pad(extra - extra.detach(), (0, total.shape[1] - asked))
+        lesson = self._lesson(self.features[:, rows], value[:, rows], _at(known, rows), some, rng)
+        total = total + F.pad(lesson, (0, total.shape[1] - lesson.shape[1]))
         share = total / len(some)  # of the row's estimate, the same for every pixel
         return share[..., None, None].expand(*total.shape, height, width)
+
+    def _lesson(self, features: Tensor, value: Tensor, known: Tensor | None, at: Tensor, rng: Random) -> Tensor:
+        """``[S, B]`` zeros with the gradient of log p(the rest | latent, a random part seen on all sides); half of the
+        rows see the rest before each pixel as well, the others are asked for each pixel by itself."""
+        rows = value.shape[1]
+        given = self.hide(rows, rng).to(value.device) & (rng.uniform((rows, 1, 1)).to(value.device) > BLANK)
+        given = given if known is None else given & known
+        rest = ~given if known is None else known & ~given
+        seen = given | (rest & (rng.uniform((rows, 1, 1)).to(value.device) < 0.5))
+        found = self._scored(features, value, rest, seen, given, at).sum(-1)
+        return found - found.detach()
 
     def _scored(
         self,
