@@ -160,6 +160,26 @@ def test_a_fitted_ladder_answers_every_question(fitted, tmp_path):
     np.testing.assert_array_equal(again.generate(4, seed=3), model.generate(4, seed=3))
 
 
+@pytest.mark.parametrize("extra", [{}, {"first": "label"}])
+def test_a_picture_that_climbs_beside_a_label(extra):
+    import pandas as pd
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    x, y = (digits.images[:120] > 7).astype(np.uint8), pd.DataFrame({"label": digits.target[:120].astype(str)})
+    model = VAE(levels=3, net="conv", latent=3, width=16, steps=30, threads=1, **extra)
+    model.fit({"image": x, "label": y}, verbose=False)
+    climbing = [stop.name for stop in model.joint_.walk if stop.owner]
+    assert climbing == ["image.z1", "image.z2"]
+    made = model.generate(4, given={"label": "3"})
+    assert made["image"].shape == (4, 8, 8)
+    assert set(made["label"]["label"]) == {"3"}
+    assert model.impute({"label": y[:3]})["image"].shape == (3, 8, 8)  # the picture is missing: its levels are drawn
+    assert len(model.predict({"image": x[:6]}, target="label")) == 6
+    both = model.score_samples({"image": x[:5], "label": y[:5]})
+    assert np.isfinite(both).all()
+
+
 def test_levels_of_all_fields_where_no_picture_climbs():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(80, 3))
