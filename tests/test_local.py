@@ -140,7 +140,7 @@ def test_a_model_of_local_pixels_answers_and_fills() -> None:
     stripes = (np.indices((8, 8)).sum(0)[None] + rng.integers(0, 4, (200, 1, 1))) // 2 % 2
     raw = stripes.astype(np.uint8)
     model = VAE(likelihood="local", latent=4, random_state=0, threads=1).fit(raw, epochs=60, verbose=False)
-    assert model.fields_[0].window == 3  # type: ignore[union-attr]
+    assert model.fields_[0].window == 1  # type: ignore[union-attr]
     half = np.ma.masked_array(raw[:5], mask=np.zeros_like(raw[:5], bool))
     half[:, 4:] = np.ma.masked
     filled = model.impute(half, how="mode")

@@ -13,7 +13,9 @@ from vaery.kinds.image.arrays import channels_last, known_values, layout_of, to_
 from vaery.kinds.image.field import ON_LEVELS, ImageField
 from vaery.kinds.image.levels import grey_levels
 
-WINDOW = 3  # how far a pixel sees those before it
+WIDEST = (
+    3  # how far a pixel sees those before it, at most; in small pictures that would be all, and leave the latent idle
+)
 
 
 def describe(raw: Any, name: str = "image", likelihood: str | None = None, net: str = "auto") -> ImageField:
@@ -45,7 +47,7 @@ def describe(raw: Any, name: str = "image", likelihood: str | None = None, net: 
     values = data.ravel() if seen is None else data[seen]
     _check_finite(data, name)
     levels, low, high = grey_levels(values)
-    window = WINDOW if likelihood in (None, "local") and levels else 0
+    window = max(1, min(WIDEST, min(height, width) // 8)) if likelihood in (None, "local") and levels else 0
     if likelihood in (None, "local"):
         likelihood = "normal" if not levels else "bernoulli" if levels == 1 else "logistic_mixture"
     _check_likelihood(likelihood, levels, low, high, name)
