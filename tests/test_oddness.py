@@ -10,13 +10,13 @@ import torch
 
 from vaery import VAE
 from vaery.kinds.image.plain import _filtered, plain_bits
-from vaery.oddness import oddness, usual
+from vaery.oddness import learn, oddness
 
 
 def test_filters_are_those_of_png():
     rng = np.random.default_rng(0)
     x = rng.integers(0, 256, (5, 4, 3)).astype(np.uint8)
-    _, sub, up, paeth = _filtered(x)
+    _, sub, up, paeth = (filtered[0] for filtered in _filtered(x[None]))
     back = np.zeros((5, 4, 3), np.int64)
     for y in range(5):
         for i in range(4):
@@ -49,7 +49,7 @@ def test_plain_bits_are_about_those_of_png():
 
 def test_the_larger_of_two_counts_in_units_of_the_held_out_tail():
     bits, plain = torch.arange(0.0, 101.0), torch.full((101,), 10.0)
-    found = usual(bits, plain)
+    found = learn(bits, plain)
     assert found["bits"] == [50.0, 40.0]
     assert found["beyond"] == [40.0, 40.0]
     asked = oddness(torch.tensor([50.0, 90.0, 50.0, 90.0]), torch.tensor([10.0, 10.0, -30.0, torch.nan]), found)

@@ -239,10 +239,10 @@ def prepare(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | N
 def pick_objective(asked: str | Mapping[str, Any] | Objective, fields: Sequence[Field], rows: int) -> Objective:
     """The objective asked for; ``"auto"``: the ELBO of random subsets of each row, with the kinds' own options.
 
-    One that hangs on the number of rows (``tc``) has a method ``sized``, and is told it.
+    One that hangs on the number of rows (``tc``) is told it.
     """
     objective = _named(asked, fields, rows)
-    return objective.sized(rows) if hasattr(objective, "sized") else objective  # type: ignore[attr-defined]
+    return objective.sized(rows)
 
 
 def _named(asked: str | Mapping[str, Any] | Objective, fields: Sequence[Field], rows: int) -> Objective:

@@ -39,14 +39,14 @@ def oddness(bits: Tensor, plain: Tensor, usual: Mapping[str, Any]) -> Tensor:
     Args:
         bits: ``[B]`` surprise.
         plain: ``[B]`` of :func:`plain_bits`; NaN: only the surprise counts.
-        usual: of :func:`usual`.
+        usual: of :func:`learn`.
     """
     bits, plain = bits.double().cpu(), plain.double().cpu()
     itself, beyond = (_standard(x, *usual[name]) for name, x in (("bits", bits), ("beyond", bits - plain)))
     return torch.maximum(itself, beyond.nan_to_num(nan=-torch.inf))
 
 
-def usual(bits: Tensor, plain: Tensor) -> dict[str, Any]:
+def learn(bits: Tensor, plain: Tensor) -> dict[str, Any]:
     """What is usual in held-out rows, as plain data: for either number its median and the way up to its upper tenth;
     and how odd the rows are, sorted, as scores (higher is more ordinary). Rows not known as a whole are left out."""
     here = plain.isfinite()

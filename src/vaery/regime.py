@@ -13,13 +13,12 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 
-from vaery import gaps, surprise, unseen
+from vaery import gaps, oddness, surprise, unseen
 from vaery.core.errors import DataError
 from vaery.core.evidence import Evidence, Some
 from vaery.core.random import Random
 from vaery.jobs.score import score
 from vaery.joint import Joint
-from vaery.oddness import plain_bits, usual
 from vaery.private import Private
 from vaery.train import Plan, Trainer
 
@@ -125,8 +124,8 @@ class PlainRegime(Regime[Trainer]):
         held_out = trainer.held_out[slice(0, MOST_CALIBRATED)].to(joint.device)
         some = train[torch.arange(min(train.rows, MOST_USUAL))].to(joint.device)
         stream = functools.partial(Random, 0, joint.device, share_rows=True)
-        scores, plain = score(joint, held_out, rng=stream()), plain_bits(joint, held_out)
-        odd = {} if plain is None else usual(-scores * surprise.BITS, plain)
+        scores, plain = score(joint, held_out, rng=stream()), oddness.plain_bits(joint, held_out)
+        odd = {} if plain is None else oddness.learn(-scores * surprise.BITS, plain)
         return {
             "score": sorted(round(float(s), 6) for s in scores),
             **({"odd": odd} if odd else {}),

@@ -60,7 +60,7 @@ def check_device(device: str) -> str:
 
     try:
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError):
+    except (RuntimeError, AssertionError, NotImplementedError):  # torch built without CUDA asserts
         raise ValueError(
             f"{device!r} is no device of this machine; write auto, cpu or, where there is one, cuda"
         ) from None

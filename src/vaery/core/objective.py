@@ -40,6 +40,10 @@ class Objective(ABC):
 
     draws: int = 1
 
+    def sized(self, rows: int) -> Objective:
+        """The same objective for data of so many training rows. Here: it does not hang on that."""
+        return self
+
     def view(self, evidence: Evidence, fields: Mapping[str, Field], rng: Random) -> Evidence:
         """The part of a training batch this step is about. Here: all of it."""
         return evidence

@@ -15,8 +15,8 @@ class Window(nn.Module):
     its own channels before the one asked for. The last layer starts at zero. Where a channel has a single number, its
     own feature (the first C of them) is added: so the network starts as if pixels were independent given the features.
 
-    Neighbours are laid side by side and multiplied as one matrix: for so few numbers that is several times as fast as
-    a convolution, and it can be done for some of the pixels only.
+    Neighbours are laid side by side and multiplied as one matrix: for so few numbers that is cheaper than a
+    convolution, and it can be done for some of the pixels only.
 
     Args:
         shape: H, W and C of the picture.

@@ -60,9 +60,7 @@ class Masked(Objective):
 
     def sized(self, rows: int) -> Masked:
         """The same for data of so many rows, where the objective inside hangs on that."""
-        if not hasattr(self.inner, "sized"):
-            return self
-        return replace(self, options={"rows": rows, **self.options})
+        return self if self.inner.sized(rows) is self.inner else replace(self, options={"rows": rows, **self.options})
 
     def __call__(self, trace: Trace, progress: float = 1.0) -> Loss:
         return self.inner(trace, progress)

@@ -1,7 +1,7 @@
 """Images: arrays or folders of picture files, of one size and one scale of values.
 
-Pictures are scored pixel by pixel given the latent: black and white by ``bernoulli``, whole grey levels by a
-discretised ``logistic_mixture``, continuous values by ``normal``.
+Black and white is scored by ``bernoulli``, whole grey levels by a discretised ``logistic_mixture``, continuous values
+by ``normal``; where there are levels, each pixel given the latent and those before it near by (:mod:`.local`).
 """
 
 from __future__ import annotations

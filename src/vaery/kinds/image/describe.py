@@ -25,8 +25,9 @@ def describe(raw: Any, name: str = "image", likelihood: str | None = None, net: 
         raw: ``[N, H, W]``, ``[N, H, W, C]`` or ``[N, C, H, W]`` of any numeric dtype (NaN or masked: unknown), a
             folder, a list of files or of equal arrays.
         name: of the field.
-        likelihood: a member of ``likelihoods``; ``None``: ``bernoulli`` for two levels, ``logistic_mixture`` for more,
-            ``normal`` for continuous values.
+        likelihood: ``"local"``: pixels in reading order, each given those near by; or a member of ``likelihoods``:
+            pixels independent given the latent. ``None``: local where there are levels (``bernoulli`` for two of them,
+            ``logistic_mixture`` for more), ``normal`` for continuous values.
         net: ``"mlp"``, ``"conv"`` or ``"auto"``.
 
     Raises:

@@ -14,7 +14,7 @@ from vaery.kinds.image.pixels import PixelDensity, PixelUnits
 from vaery.nets.window import Window
 
 CHUNK = 64  # pictures that go through the window at once where nobody needs gradients: what fits a cache
-CLASSIC = 0.2  # the share of training in which the latent is learned without any window
+CLASSIC = 0.2  # the share of training in which the latent is learned alone; less than a plan's patience
 ALONE = 0.4  # the share of training after which all rows see the pixels before each
 PART = 0.25  # of the pixels that a step of training looks at
 SHARE = 4  # one row in so many also learns to answer with known pixels all around

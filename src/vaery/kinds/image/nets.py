@@ -36,7 +36,7 @@ def suggest(field: ImageField, rows: int) -> dict[str, Any]:
     flat = net_of(field) == "mlp"
     pixels = field.height * field.width
     most = 20_000 if flat else min(20_000, max(2000, 10_000_000 // pixels))  # what a step costs grows with the pixels
-    most = min(most, 8000) if field.window else most  # a window takes several times as long, and learns in fewer
+    most = min(most, 8000) if field.window else most  # steps take longer with a window, and fewer are needed
     return {
         "latent": 16 if pixels <= 256 else 32 if flat else 64,
         "width": 400 if flat and pixels > 256 else 256,

@@ -22,15 +22,15 @@ def plain_bits(pictures: Whole) -> NDArray[np.float64]:
     True
     """
     dtype = np.uint8 if pictures.dtype == np.uint8 else np.uint16
-    size = lambda x: 8 * len(zlib.compress(x.astype(dtype).tobytes()))  # noqa: E731
-    return np.array([min(size(x) for x in _filtered(picture)) for picture in pictures], dtype=np.float64)
+    ways = [[8 * len(zlib.compress(one.tobytes())) for one in way.astype(dtype)] for way in _filtered(pictures)]
+    return np.array(ways, dtype=np.float64).min(0)
 
 
-def _filtered(picture: Whole) -> list[Whole]:
-    """The picture and what is left of it after each prediction, modulo the range of its dtype."""
-    x = picture.astype(np.int64)
-    before = ((0, 1), (1, 0), (1, 1))
-    left, up, corner = (np.pad(x, ((a, 0), (b, 0), (0, 0)))[: len(x), : x.shape[1]] for a, b in before)
+def _filtered(pictures: Whole) -> list[Whole]:
+    """The pictures and what is left of them after each prediction, modulo the range of their dtype."""
+    x = pictures.astype(np.int64)
+    wide = np.pad(x, ((0, 0), (1, 0), (1, 0), (0, 0)))
+    left, up, corner = wide[:, 1:, :-1], wide[:, :-1, 1:], wide[:, :-1, :-1]
     guess = left + up - corner
     near = np.stack([np.abs(guess - left), np.abs(guess - up), np.abs(guess - corner)]).argmin(0)
     paeth = np.choose(near, [left, up, corner])
