@@ -245,3 +245,21 @@ def test_the_optimiser_steps_as_torchs_own() -> None:
         assert step > 2 or torch.equal(ours[2], start[2])
     for p, q in zip(ours, theirs, strict=True):
         torch.testing.assert_close(p, q, rtol=0, atol=0)
+
+
+def test_a_step_with_an_exploding_gradient_is_left_out() -> None:
+    """Clipping alone would keep its direction; and gradients that stay long count as usual after a while."""
+    weight = torch.ones(3, requires_grad=True)
+    optimizer = AdamW([weight], clip=1.0, skip=30.0)
+
+    def step(length: float) -> bool:
+        before = weight.detach().clone()
+        weight.grad = torch.full((3,), length)
+        optimizer.step(0.01)
+        return not torch.equal(before, weight.detach())
+
+    assert all(step(1.0) for _ in range(20))
+    assert not step(100.0)
+    assert int(optimizer.skipped) == 1
+    assert step(1.0)
+    assert any(step(100.0) for _ in range(30))

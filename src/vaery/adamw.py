@@ -6,10 +6,13 @@ step. For small models that sorting takes half as long as the kernel; here it is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+
+FOLLOW = 0.01  # of a gradient's length goes into what is usual
 
 
 class AdamW:
@@ -19,6 +22,7 @@ class AdamW:
         parameters: all on one device. One without a gradient stays as it is.
         weight_decay: share of each weight that goes at each step, over the learning rate.
         clip: the longest that all gradients together may be.
+        skip: a step whose gradients are more than so many times as long as usual is left out (Child, 2021).
         betas, eps: of Adam.
 
     >>> weight = torch.ones(1, requires_grad=True)
@@ -34,18 +38,22 @@ class AdamW:
         parameters: Sequence[Tensor],
         weight_decay: float = 1e-2,
         clip: float = 5.0,
+        skip: float = math.inf,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
     ) -> None:
         self.parameters = list(parameters)
-        self.weight_decay, self.clip, self.betas, self.eps = weight_decay, clip, betas, eps
+        self.weight_decay, self.clip, self.skip, self.betas, self.eps = weight_decay, clip, skip, betas, eps
         self.means = [torch.zeros_like(p, requires_grad=False) for p in self.parameters]
         self.squares = [torch.zeros_like(p, requires_grad=False) for p in self.parameters]
         self.steps = [torch.zeros((), device=p.device) for p in self.parameters]
+        self.usual = torch.zeros((), device=self.parameters[0].device)  # how long all gradients together mostly are
+        self.skipped = torch.zeros_like(self.usual)  # how many steps were left out
 
     def state(self) -> dict[str, list[Tensor]]:
         """All that changes, by name, in the order of the parameters."""
-        return {"means": self.means, "squares": self.squares, "steps": self.steps}
+        lengths = [self.usual, self.skipped]
+        return {"means": self.means, "squares": self.squares, "steps": self.steps, "lengths": lengths}
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -67,4 +75,15 @@ class AdamW:
             lr=rate, beta1=self.betas[0], beta2=self.betas[1], weight_decay=self.weight_decay, eps=self.eps,
             amsgrad=False, maximize=False,
             grad_scale=(norm / self.clip).clamp(min=1.0),  # the kernel divides by it as it goes: no pass of its own
+            found_inf=self._exploding(norm),
         )  # fmt: skip
+
+    def _exploding(self, norm: Tensor) -> Tensor:
+        """1 where a step is to be left out, 0 elsewhere. What is usual follows slowly, so that gradients that stay
+        long are taken for usual after a few dozen steps. It is looked up on the device: nothing waits for it."""
+        usual = torch.where(self.usual > 0, self.usual, norm)
+        longest = self.skip * usual
+        found = (norm > longest).to(norm.dtype)
+        self.usual.copy_(torch.lerp(usual, torch.fmin(norm, longest), FOLLOW))
+        self.skipped.add_(found)
+        return found

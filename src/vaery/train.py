@@ -40,6 +40,7 @@ class Plan:
         learning_rate: at its highest; it rises over the first 2 % and falls as a cosine to 2 % of itself.
         weight_decay: of AdamW.
         clip: largest norm of the gradient.
+        skip: a step whose gradient is more than so many times as long as usual is left out.
         average: decay of the averaged weights (Polyak); 0: none.
         patience: share of the planned steps without a better held-out bound after which to stop.
         seconds: time budget; the schedule then follows the clock, whichever of steps and seconds is further on.
@@ -52,6 +53,7 @@ class Plan:
     learning_rate: float = 1.5e-3
     weight_decay: float = 1e-2
     clip: float = 5.0
+    skip: float = 30.0
     average: float = 0.995
     patience: float = 0.25
     seconds: float | None = None
@@ -118,7 +120,7 @@ class Trainer:
         self.checkpoint = folder
         self.device = joint.device
         self.parameters: list[Tensor] = [p for p in joint.parameters() if p.requires_grad]
-        self.optimizer = AdamW(self.parameters, plan.weight_decay, plan.clip)
+        self.optimizer = AdamW(self.parameters, plan.weight_decay, plan.clip, plan.skip)
         self.averaged: list[Tensor] = [p.detach().clone() for p in self.parameters] if plan.average else self.parameters
         self.best = [p.detach().clone() for p in self.parameters]
         self.order = rng.permutation(train.rows)
@@ -150,6 +152,8 @@ class Trainer:
                 copy(self.averaged, self.best)
         copy(self.best, self.parameters)
         self.joint.eval()
+        if skipped := int(self.optimizer.skipped):
+            self.state.trouble.append(f"{skipped} steps with exploding gradients were left out")
         return self.state
 
     def settings(self) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class PrivateTrainer(Trainer):
         self.asked, self.private = private, private.settled(self.train.rows + self.held_out.rows)
         self.rate = min(1.0, self.plan.batch / self.train.rows)
         self.state = PrivateState(key=new_key(self.private.seed))
-        self.optimizer.clip = math.inf  # rows were clipped, and their sum needs it no more
+        self.optimizer.clip = self.optimizer.skip = math.inf  # rows were clipped, and their sum needs it no more
         self.gradients = RowGradients(self.joint, self._row_loss, self.rng, self.private.clip)
 
     def fit(self) -> State:
