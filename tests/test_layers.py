@@ -21,7 +21,20 @@ ENGINE = {"adamw", "joint", "build", "train", "checkpoint", "gaps", "storage", "
 ENGINE |= {"flags", "unseen"}  # what rows hold that no evidence can
 ENGINE |= {"surprise", "oddness", "reasons"}  # how improbable rows are, and why
 ENGINE |= {"private"}
-FACE = {"", "model", "schema", "answer", "fit", "file", "progress", "constraints", "audit", "regime", "privately"}
+FACE = {
+    "",
+    "model",
+    "schema",
+    "framed",
+    "answer",
+    "fit",
+    "file",
+    "progress",
+    "constraints",
+    "audit",
+    "regime",
+    "privately",
+}
 EDGES = {"cli", "studio", "scale", "sklearn", "report", "demo", "xray", "pool", "sdv"}
 
 # What each part of the house may import of the others. A part may always import itself, and what "itself" is says

@@ -102,7 +102,7 @@ def emptied(schema: Schema, raw: Any, empty: Mapping[str, Tensor]) -> Any:
         sheet = field.sheet(schema.parts(raw)[name])
         for cell in cells.any(0).nonzero()[:, 0].tolist():
             sheet.clear(str(field.cell_names[cell]), cells[:, cell].nonzero()[:, 0].cpu().numpy())
-        raw = {**raw, name: sheet.close()} if schema.wrapped else sheet.close()
+        raw = schema.whole({**schema.parts(raw), name: sheet.close()}, raw)
     return raw
 
 

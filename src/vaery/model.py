@@ -485,7 +485,8 @@ class VAE(TransformerMixin, BaseEstimator):
     def write(self, raw: Any, path: str | os.PathLike[str]) -> None:
         """Write raw records, as jobs return them, to a file or folder, by the kinds of their fields."""
         if not self.schema_.wrapped:
-            member("kinds", self.fields_[0].kind).write(raw, path)
+            kind = "table" if self.schema_.framed else self.fields_[0].kind
+            member("kinds", kind).write(raw, path)
             return
         folder = Path(path)
         folder.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from vaery.core.evidence import Evidence
 from vaery.core.field import Field, Tabular
 from vaery.core.members import member, members
 from vaery.core.region import Region
+from vaery.framed import is_frame, join, own_columns, split
 from vaery.unseen import Rows, Unseen
 
 
@@ -25,10 +26,13 @@ class Schema:
     Attributes:
         fields: in the order of the data.
         wrapped: data is a dict that names its fields; otherwise it is the one field's own raw data.
+        framed: data is one frame, of which some columns are fields of their own, called as the column is; all its
+            other columns are one table.
     """
 
     fields: tuple[Field, ...]
     wrapped: bool
+    framed: bool = False
 
     @classmethod
     def describe(
@@ -41,8 +45,8 @@ class Schema:
     ) -> tuple[Schema, Any]:
         """Look at data: which fields it has, and what is in them. Returns the schema and the data as read."""
         raw = read(raw)
-        wrapped = isinstance(raw, Mapping)
-        parts = dict(raw) if wrapped else {kind_of(raw): raw}
+        wrapped, kinds = isinstance(raw, Mapping), own_columns(raw)
+        parts = dict(raw) if wrapped else split(raw, kinds) if kinds else {kind_of(raw): raw}
         if not parts:
             raise DataError(
                 "a dict of fields was expected, for instance {'image': array, 'label': array}; this one is empty"
@@ -52,7 +56,7 @@ class Schema:
         fields = []
         for name, part in parts.items():
             options: dict[str, Any] = {}
-            kind = kind_of(part, name)
+            kind = kinds.get(name) or kind_of(part, name)
             chosen = likelihood if isinstance(likelihood, str) else by_name.get(name)
             if chosen is not None:
                 options["likelihood"] = chosen
@@ -61,7 +65,7 @@ class Schema:
             if kind == "image":
                 options["net"] = net
             fields.append(member("kinds", kind).describe(part, name=name, **options))
-        return cls(tuple(fields), wrapped), raw
+        return cls(tuple(fields), wrapped, bool(kinds)), raw
 
     def pack(self, raw: Any) -> Rows:
         """Raw rows, any field or cell missing, as evidence. Levels that were never seen are unknown, and listed."""
@@ -126,7 +130,7 @@ class Schema:
             )
             for name, value in values.items()
         }
-        return self._wrap(raw)
+        return self.whole(raw, like)
 
     def summarise(self, values: Mapping[str, Tensor], weight: Tensor, how: str | float, like: Any, keep: bool) -> Any:
         """Weighted draws as raw data: the mean, median, mode or a quantile of each cell."""
@@ -135,7 +139,7 @@ class Schema:
             name: self[name].summarise(value, weight, how, like=parts.get(name), keep=keep and name in parts)
             for name, value in values.items()
         }
-        return self._wrap(raw)
+        return self.whole(raw, like)
 
     def rows(self, raw: Any, which: slice) -> Any:
         """Some rows of raw data."""
@@ -166,7 +170,9 @@ class Schema:
 
     def parts(self, raw: Any) -> dict[str, Any]:
         """Raw data by field; fields may be missing."""
-        if not self.wrapped:
+        if self.framed and is_frame(raw):
+            return split(raw, [field.name for field in self.fields if not isinstance(field, Tabular)])
+        if not self.wrapped and not (self.framed and isinstance(raw, Mapping)):
             return {self.fields[0].name: raw}
         if not isinstance(raw, Mapping):
             names = ", ".join(repr(field.name) for field in self.fields)
@@ -176,16 +182,20 @@ class Schema:
                 raise choice("field", name, [field.name for field in self.fields])
         return {field.name: raw[field.name] for field in self.fields if field.name in raw}
 
-    def _wrap(self, raw: dict[str, Any]) -> Any:
-        return raw if self.wrapped else raw[self.fields[0].name]
+    def whole(self, parts: Mapping[str, Any], like: Any = None) -> Any:
+        """Raw data from that of its fields: the inverse of :meth:`parts`, as ``like`` is where there are columns."""
+        if self.framed and not isinstance(like, Mapping):
+            return join(parts, like=like if is_frame(like) else None)
+        return parts if self.wrapped or self.framed else parts[self.fields[0].name]
 
     def to_json(self) -> dict[str, Any]:
-        return {"wrapped": self.wrapped, "fields": [field.to_json() for field in self.fields]}
+        about = {"wrapped": self.wrapped, "fields": [field.to_json() for field in self.fields]}
+        return about | ({"framed": True} if self.framed else {})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Schema:
         fields = tuple(_field_class(item["kind"]).from_json(item) for item in data["fields"])
-        return cls(fields, bool(data["wrapped"]))
+        return cls(fields, bool(data["wrapped"]), bool(data.get("framed", False)))
 
 
 def _own(asked: Mapping[str, Any], name: str, parts: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,16 @@ def formats(gives: str, model: Any) -> tuple[str, ...]:
     kinds = {field.name: field.kind for field in model.fields_}
     if _is_pictures(kinds):
         return PICTURES
-    return FRAMES if len(kinds) == 1 and "table" in kinds.values() else FOLDER
+    if model.schema_.framed:
+        return FRAMES
+    return writable(next(iter(kinds.values()))) if len(kinds) == 1 else FOLDER
+
+
+def writable(kind: str) -> tuple[str, ...]:
+    """The suffixes that records of one kind may be written with: what it says itself, else a folder."""
+    from vaery.core.members import member
+
+    return FRAMES if kind == "table" else getattr(member("kinds", kind), "SUFFIXES", FOLDER)
 
 
 def check_format(out: Path, allowed: tuple[str, ...]) -> None:

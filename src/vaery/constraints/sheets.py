@@ -96,9 +96,7 @@ class Sheets:
     def close(self) -> Any:
         """The rows again, as what they were."""
         made = {**self.parts, **{name: sheet.close() for name, sheet in self.open.items()}}
-        if not self.schema.wrapped:
-            return next(iter(made.values()))
-        return {name: made[name] for name in self.raw}
+        return self.schema.whole({name: made[name] for name in (self.raw if self.schema.wrapped else made)}, self.raw)
 
 
 def empty(schema: Schema, names: Iterable[str]) -> dict[str, Values]:
