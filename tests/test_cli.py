@@ -300,7 +300,7 @@ class Stub:
 
     def __init__(self, answer: Any, kinds: dict[str, str]) -> None:
         self.answer, self.asked = answer, []
-        self.schema_ = SimpleNamespace(given=lambda asked: None)
+        self.schema_ = SimpleNamespace(framed=False, given=lambda asked: None)
         self.fields_ = [SimpleNamespace(name=name, kind=kind) for name, kind in kinds.items()]
 
     def run(self, job: str, *raw: Any, **options: Any) -> Any:

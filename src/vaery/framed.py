@@ -42,7 +42,7 @@ def split(raw: Any, own: Iterable[str], rest: str = REST) -> dict[str, Any]:
 def join(parts: Mapping[str, Any], rest: str = REST, like: Any = None) -> Any:
     """The inverse of :func:`split`; columns stand in the order of ``like``, the type and index are as there."""
     own = {name: part for name, part in parts.items() if name != rest}
-    table = parts.get(rest, like)
+    table: Any = parts.get(rest, like)
     if type(table).__module__.startswith("polars"):
         import polars
 
