@@ -245,3 +245,16 @@ def test_a_whole_fit_leaves_torchs_global_stream_alone() -> None:
     torch.manual_seed(3)
     VAE(steps=5, random_state=0, dropout=0.3).fit(np.arange(60.0).reshape(30, 2) ** 1.5, budget="1s", verbose=False)
     assert torch.equal(torch.rand(4), expected)
+
+
+def test_generate_more_carefully_or_bolder():
+    x = np.stack([np.random.default_rng(0).normal(size=400), np.arange(400) % 2], 1)
+    model = VAE(steps=60, latent=2, refine=False, random_state=0).fit(x)
+    usual, same, careful = (model.generate(50, seed=0, temperature=t) for t in (1.0, 1.0, 0.3))
+    assert np.array_equal(usual, same)
+    assert not np.array_equal(usual, careful)
+    assert model.joint_.temper is None
+    assert (model.generate(20, given={"x1": 1}, temperature=0.5, top_p=0.9)[:, 1] == 1).all()
+    for wrong in ({"temperature": 0}, {"top_p": 0}, {"top_p": 1.5}):
+        with pytest.raises(QueryError, match=next(iter(wrong))):
+            model.generate(5, **wrong)

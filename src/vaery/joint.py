@@ -6,6 +6,7 @@ The model offers a density at each stop, somebody else chooses the value; who ch
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterable, Mapping
 
 import torch
@@ -35,6 +36,7 @@ class Joint(nn.Module):
         self.fields: dict[str, Field] = {field.name: field for field in fields}
         self.stops = nn.ModuleList(stops)
         self.encoders = nn.ModuleDict(encoders)
+        self.temper: tuple[float, float] | None = None
 
     @property
     def walk(self) -> list[Stop]:
@@ -45,6 +47,13 @@ class Joint(nn.Module):
     def latents(self) -> list[str]:
         """The names of the levels that all fields hang on, in the order of the walk."""
         return [stop.name for stop in self.walk if stop.latent and stop.owner is None]
+
+    def tempered(self, temperature: float = 1.0, top_p: float = 1.0) -> Joint:
+        """The same model, weights and all, that offers more careful densities at every stop; see
+        :meth:`~vaery.core.density.Density.tempered`."""
+        other = copy.copy(self)
+        other.temper = (temperature, top_p)
+        return other
 
     @property
     def device(self) -> torch.device:
@@ -81,7 +90,8 @@ class Joint(nn.Module):
             asked = only is None or (stop.owner or stop.name) in only
             if not (asked or stop.first or (stop.latent and stop.owner is None)):
                 continue
-            sites[stop.name] = site = choose(stop, stop(context), context)
+            density = stop(context) if self.temper is None else stop(context).tempered(*self.temper)
+            sites[stop.name] = site = choose(stop, density, context)
             context = stop.step(context, site.value).to(context.dtype)
         return Trace(sites)
 

@@ -164,6 +164,15 @@ class Density(ABC):
         """The density of each single cell given all the *other* known ones: what was expected there."""
         return self
 
+    def tempered(self, temperature: float = 1.0, top_p: float = 1.0) -> Density:
+        """A more careful density (or, above a temperature of 1, a bolder one) to draw from; here the same.
+
+        Args:
+            temperature: latents: what their spread is multiplied by; tokens: what log-probabilities are divided by.
+            top_p: tokens are drawn from the likeliest ones that together have this share of the probability.
+        """
+        return self
+
     def quantile(self, u: Tensor) -> Tensor:
         """The value below which lies a share ``u`` of each single cell's probability: ``[Q, S, B, E…]``.
 

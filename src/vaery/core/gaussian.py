@@ -39,6 +39,9 @@ class Gaussian(Density):
     def mode(self) -> Tensor:
         return self.loc
 
+    def tempered(self, temperature: float = 1.0, top_p: float = 1.0) -> Gaussian:
+        return self if temperature == 1 else Gaussian(self.loc, self.log_scale + math.log(temperature))
+
     def kl(self, other: Density) -> Tensor | None:
         """KL(self ‖ other) for each unit, ``[S, B, Z]`` in nats; ``None`` where no closed form is known."""
         if not isinstance(other, Gaussian):

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vaery import gaps
 from vaery.core.choose import from_prior
+from vaery.core.errors import QueryError
 from vaery.core.evidence import Evidence
 from vaery.core.job import job
 from vaery.core.random import Random
@@ -45,6 +46,8 @@ def generate(
     n: int = 1000,
     candidates: int = 4,
     nulls: bool = True,
+    temperature: float = 1.0,
+    top_p: float = 1.0,
 ) -> Generated:
     """New rows from the model, with whatever is given held fixed.
 
@@ -58,10 +61,22 @@ def generate(
         candidates: latents in the pool for each row, at least.
         nulls: leave cells empty as they were in the data: never filled where they do not apply, else as often as in
             rows that hold the same, and together; otherwise every row is complete.
+        temperature: below 1, rows are drawn nearer to the middle of what the model knows, and differ less; above it,
+            they are bolder. It multiplies the spread of the latent, and divides the log-probabilities of tokens.
+        top_p: tokens are drawn from the likeliest ones that together have this share of the probability.
 
     Returns:
         A :class:`Generated` of ``n`` rows.
+
+    Raises:
+        QueryError: ``temperature`` is not above 0, or ``top_p`` is no share.
     """
+    if not temperature > 0:
+        raise QueryError(f"temperature={temperature} must be above 0; write temperature=0.7 for more careful rows")
+    if not 0 < top_p <= 1:
+        raise QueryError(f"top_p={top_p} is not a share; write top_p=0.9 to leave out what is unlikely")
+    if (temperature, top_p) != (1.0, 1.0):
+        joint = joint.tempered(temperature, top_p)
     rng = rng.spawn(share_rows=False)
     evidence = evidence.to(joint.device)
     if not evidence.values and not evidence.regions:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.distributions import Transform
@@ -48,19 +50,24 @@ class FlowDensity(Density):
     Args:
         flow: the map from latent to noise, both ``[S, B, Z]``.
         loc, log_scale: ``[S, B, Z]``.
+        temperature: standard deviation of the noise.
     """
 
-    def __init__(self, flow: Transform, loc: Tensor, log_scale: Tensor) -> None:
-        self.flow, self.loc, self.log_scale = flow, loc, log_scale
+    def __init__(self, flow: Transform, loc: Tensor, log_scale: Tensor, temperature: float = 1.0) -> None:
+        self.flow, self.loc, self.log_scale, self.temperature = flow, loc, log_scale, temperature
 
     def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
         standard = (value - self.loc) * torch.exp(-self.log_scale)
         with torch.autocast(standard.device.type, enabled=False):  # splines need single precision
             noise, log_slope = self.flow.call_and_ladj(standard)  # type: ignore[attr-defined]
-        return masked((-0.5 * (noise.square() + LOG_2PI) - self.log_scale).sum(-1) + log_slope, known)
+        log_p = -0.5 * ((noise / self.temperature).square() + LOG_2PI) - math.log(self.temperature)
+        return masked((log_p - self.log_scale).sum(-1) + log_slope, known)
 
     def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
         return keep_known(self._push(rng.normal(tuple(self.loc.shape)).to(self.loc.dtype)), value, known, 1)
+
+    def tempered(self, temperature: float = 1.0, top_p: float = 1.0) -> FlowDensity:
+        return FlowDensity(self.flow, self.loc, self.log_scale, temperature)
 
     def mean(self) -> Tensor:
         """An average over 64 fixed draws: no closed form is known, but it is the same each time."""
@@ -73,5 +80,5 @@ class FlowDensity(Density):
 
     def _push(self, noise: Tensor) -> Tensor:
         with torch.autocast(noise.device.type, enabled=False):
-            standard: Tensor = self.flow.inv(noise)  # type: ignore[assignment]
+            standard: Tensor = self.flow.inv(noise * self.temperature)  # type: ignore[assignment]
         return self.loc + standard * self.log_scale.exp()

@@ -73,14 +73,15 @@ class VampDensity(Density):
     Args:
         prior: the module; components are made when they are asked for.
         rows: ``(S, B)``.
+        temperature: what the spread of each posterior is multiplied by.
     """
 
-    def __init__(self, prior: Vamp, rows: tuple[int, int]) -> None:
-        self.prior, self.rows = prior, rows
+    def __init__(self, prior: Vamp, rows: tuple[int, int], temperature: float = 1.0) -> None:
+        self.prior, self.rows, self.temperature = prior, rows, temperature
 
     def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
         flat = value.reshape(-1, 1, value.shape[-1]).expand(-1, len(self.prior.inputs), -1)
-        log_p = log_mean_exp(self.prior.component().log_prob(flat), -1).view(value.shape[:-1])
+        log_p = log_mean_exp(self._component().log_prob(flat), -1).view(value.shape[:-1])
         return masked(log_p.expand(torch.broadcast_shapes(self.rows, value.shape[:-1])), known)
 
     def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
@@ -88,8 +89,14 @@ class VampDensity(Density):
         rows = 1 if rng.share_rows else rows
         alone = rng.spawn(share_rows=False)  # draws are laid out as rows here, and must differ
         uniform = torch.zeros(draws * rows, len(self.prior.inputs), device=rng.device)
-        drawn = self.prior.component(alone.categorical(uniform)).sample(alone)
+        drawn = self._component(alone.categorical(uniform)).sample(alone)
         return keep_known(drawn.view(draws, rows, -1).expand(*self.rows, -1), value, known, 1)
 
     def mean(self) -> Tensor:
         return self.prior.component().mean().mean(1, keepdim=True).expand(*self.rows, -1)
+
+    def tempered(self, temperature: float = 1.0, top_p: float = 1.0) -> VampDensity:
+        return VampDensity(self.prior, self.rows, temperature)
+
+    def _component(self, which: Tensor | None = None) -> Density:
+        return self.prior.component(which).tempered(self.temperature)

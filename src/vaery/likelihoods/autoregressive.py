@@ -1,0 +1,302 @@
+"""Tokens one after the other, each given the latent and those before it.
+
+What is known of a sequence is scored from left to right, each token given the known ones before it and a mark where one
+is hidden. What is hidden is then drawn from left to right, given all before it and all that is known after it. Together
+that is one joint density, and of a complete sequence it is the usual product p(x_1 | z) p(x_2 | x_1, z) …
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from vaery.core.density import Density
+from vaery.core.random import Random
+from vaery.core.tokens import END, PAD, reach, telling
+from vaery.nets.recurrent import Backwards, Recurrent
+from vaery.nets.transformer import Transformer
+from vaery.nets.vocabulary import Vocabulary
+
+NETS = {"recurrent": Recurrent, "transformer": Transformer}
+CHUNK = 2**25  # numbers of a softmax at once where nobody needs gradients
+LESSON = 4  # one row in so many also learns to fill gaps, in training
+MARKS = 2  # codes that only go in: hidden, and the start
+
+
+class Autoregressive(nn.Module):
+    """p(tokens | context), left to right.
+
+    Args:
+        codes: how many codes there are, nothing and the end among them (see :mod:`vaery.core.tokens`).
+        length: L, of the packed value.
+        context: C.
+        width: of embeddings and of what is read off before the softmax.
+        hidden: of the network; ``None``: the width.
+        depth, dropout: of the network.
+        net: "recurrent" or "transformer".
+        word_dropout: the share of tokens that training hides from those after them (Bowman et al., 2016), falling to
+            none at its end.
+    """
+
+    def __init__(
+        self,
+        codes: int,
+        length: int,
+        context: int,
+        width: int = 256,
+        hidden: int | None = None,
+        depth: int = 1,
+        dropout: float = 0.1,
+        net: str = "recurrent",
+        word_dropout: float = 0.3,
+    ) -> None:
+        super().__init__()
+        hidden = hidden or width
+        self.codes, self.length, self.word_dropout = codes, length, word_dropout
+        self.vocabulary = Vocabulary(codes, MARKS, width)
+        self.net = NETS[net](width, context, hidden, depth, dropout, length)
+        self.later = Backwards(width, hidden)
+        self.mix = nn.Linear(2 * hidden + context, width)
+        self.more = nn.Linear(width, width)
+        nn.init.zeros_(self.more.weight)
+        nn.init.zeros_(self.more.bias)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, context: Tensor) -> TokenDensity:
+        """``context [S, B, C]`` → density of ``value [S, B, L]``."""
+        return TokenDensity(self, context)
+
+    def read(self, code: Tensor, context: Tensor, state: object = None) -> tuple[Tensor, object]:
+        """Codes ``[N, T]`` as they go in, context ``[N, C]`` → ``[N, T, hidden]`` and the state to go on from."""
+        return self.net(self.dropout(self.vocabulary(code)), context, state)
+
+    def features(self, before: Tensor, after: Tensor, context: Tensor) -> Tensor:
+        """What came before, what is known to come after, and the context → what the softmax reads."""
+        h = self.mix(torch.cat([self.dropout(before), after, context], -1))
+        return h + self.more(torch.nn.functional.gelu(h))
+
+    def shifted(self, value: Tensor, seen: Tensor) -> Tensor:
+        """``value [N, L]`` → what each step is told of the step before it: a code, "hidden" or "the start"."""
+        told = torch.where(seen, value, self.codes)
+        return torch.cat([torch.full_like(told[:, :1], self.codes + 1), told[:, :-1]], 1)
+
+    def at_last(self, log_p: Tensor, x: Tensor, code: Tensor, allowed: Tensor, place: Tensor) -> Tensor:
+        """``log_p [M]``, put right where the place is the last one: there only the end can be, or nothing."""
+        last = place == self.length - 1
+        if not bool(last.any()):
+            return log_p
+        two = self.vocabulary.logits(x)[:, : END + 1].log_softmax(-1).gather(1, code.clamp(max=END)[:, None])[:, 0]
+        return torch.where(last, torch.where(allowed, two, 0.0), log_p)
+
+    def known_later(self, value: Tensor, known: Tensor | None, steps: int) -> Tensor:
+        """``[N, steps, hidden]``: at each place, what is known of all later ones."""
+        if known is None:
+            return self.later.nothing.expand(len(value), steps, -1)
+        tells = telling(value, known)
+        ends = reach(tells)
+        longest = int(ends.max()) if len(ends) else 0
+        x = self.vocabulary(torch.where(tells, value, self.codes)[:, :longest])
+        states = self.later(x, ends)[:, 1:]
+        missing = steps - states.shape[1]
+        rest = self.later.nothing.expand(len(value), max(0, missing), -1)
+        return torch.cat([states[:, :steps], rest], 1)
+
+
+class TokenDensity(Density):
+    """``value [S or 1, B, L]`` or ``[B, L]`` of whole numbers, ``known [B, L]``.
+
+    Args:
+        module: the networks.
+        context: ``[S, B, C]``.
+        temperature, top_p: of what is drawn; see :meth:`tempered`.
+        kept: value and known cells that :meth:`points` keep.
+    """
+
+    def __init__(
+        self,
+        module: Autoregressive,
+        context: Tensor,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        kept: tuple[Tensor, Tensor | None] | None = None,
+    ) -> None:
+        self.module, self.context = module, context
+        self.temperature, self.top_p, self.kept = temperature, top_p, kept
+        self.shape = (*context.shape[:2], module.length)
+
+    # ------------------------------------------------------------------ scoring
+
+    def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
+        value, known = self._spread(value, known)
+        return self._scored(value, known)
+
+    def _scored(self, value: Tensor, known: Tensor, around: bool = False) -> Tensor:
+        """``[S, B, L]``, each known cell given what is known before it, and perhaps what is known after it."""
+        value, known, context = value.flatten(0, 1).long(), known.flatten(0, 1), self.context.flatten(0, 1)
+        if torch.is_grad_enabled():
+            return self._rows(value, known, context, around).unflatten(0, self.shape[:2])
+        parts = [self._rows(value[rows], known[rows], context[rows], around) for rows in self._chunks()]
+        return torch.cat(parts).unflatten(0, self.shape[:2])
+
+    def _rows(self, value: Tensor, known: Tensor, context: Tensor, around: bool) -> Tensor:
+        net, tells = self.module, telling(value, known)
+        steps = max(1, int(reach(tells).max())) if len(value) else 1
+        told = net.shifted(value, known)[:, :steps]
+        before, _ = net.read(told, context)
+        after = net.known_later(value, known if around else None, steps)
+        row, place = tells[:, :steps].nonzero(as_tuple=True)
+        x = net.features(before[row, place], after[row, place], context[row])
+        code, allowed = value[row, place], told[row, place] == net.codes
+        found = net.at_last(net.vocabulary.log_prob(x, code, allowed), x, code, allowed, place)
+        return found.new_zeros(value.shape).index_put((row, place), found)
+
+    def estimate(self, value: Tensor, known: Tensor | None, rng: Random, progress: float = 1.0) -> Tensor:
+        """As :meth:`log_prob`; where gradients are needed, with tokens hidden from those after them at random, compared
+        with a part of a large vocabulary, and with the gradient of a lesson in filling gaps (of its value, nothing)."""
+        if not torch.is_grad_enabled():
+            return self.log_prob(value, known)
+        value, known = (t.flatten(0, 1) for t in self._spread(value, known))
+        net, value, context = self.module, value.long(), self.context.flatten(0, 1)
+        tells = telling(value, known)
+        ends = reach(tells)
+        steps = max(1, int(ends.max()))
+        heard = rng.uniform(tuple(value.shape)).to(value.device) >= net.word_dropout * (1 - progress)
+        told = net.shifted(value, known & heard)[:, :steps]
+        before, _ = net.read(told, context)
+        row, place = tells[:, :steps].nonzero(as_tuple=True)
+        x = net.features(before[row, place], net.known_later(value, None, steps)[row, place], context[row])
+        some = slice(0, -(-len(value) // LESSON))
+        given = known[some] & ~gaps(ends[some], net.length, rng).to(value.device)
+        asked = (tells[some] & ~given)[:, :steps]
+        also, at = asked.nonzero(as_tuple=True)
+        after = net.known_later(value[some], given, steps)
+        x = torch.cat([x, net.features(before[also, at], after[also, at], context[also])])
+        row, place = torch.cat([row, also]), torch.cat([place, at])
+        code, allowed = value[row, place], told[row, place] == net.codes
+        found = net.at_last(net.vocabulary.sampled(x, code, allowed, rng), x, code, allowed, place)
+        scored = len(row) - len(also)
+        found = torch.cat([found[:scored], found[scored:] - found[scored:].detach()])
+        out = found.new_zeros(value.shape).index_put((row, place), found, accumulate=True)
+        return out.unflatten(0, self.shape[:2])
+
+    def _chunks(self) -> Iterator[slice]:
+        rows = self.shape[0] * self.shape[1]
+        size = max(1, CHUNK // (self.module.length * self.module.codes))
+        return (slice(start, start + size) for start in range(0, max(1, rows), size))
+
+    # ------------------------------------------------------------------ drawing
+
+    @torch.no_grad()
+    def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
+        if value is not None and known is None:
+            return value.expand(self.shape)
+        return self._drawn(rng.spawn(), value, known)
+
+    def _drawn(self, rng: Random | None, value: Tensor | None, known: Tensor | None) -> Tensor:
+        """Left to right, one step of the network each; without ``rng`` the likeliest token at each step."""
+        net, device = self.module, self.context.device
+        if value is None or known is None:
+            value, known = torch.zeros((), device=device), torch.zeros((), dtype=torch.bool, device=device)
+        value, known = (t.flatten(0, 1) for t in self._spread(value, known))
+        value, context = value.long() * known, self.context.flatten(0, 1)
+        last, first = reach(known & (value >= END)), _first(known & (value == PAD))
+        after = net.known_later(value, known, net.length) if bool(known.any()) else None
+        none = net.later.nothing.expand(len(value), -1)
+        out, over, state = torch.zeros_like(value), torch.zeros_like(last, dtype=torch.bool), None
+        code = torch.full_like(last, net.codes + 1)
+        for step in range(net.length):
+            noise = rng and rng.spawn()  # at every step, or a row's noise would hang on what others have known
+            open_ = ~over & ~known[:, step]
+            before, state = net.read(code[:, None], context, state)
+            if bool(open_.any()):
+                x = net.features(before[:, 0], none if after is None else after[:, step], context)
+                logits = net.vocabulary.logits(x)
+                logits[:, PAD] = -math.inf
+                logits[:, END].masked_fill_(step + 1 < last, -math.inf)
+                code = self._choose(noise, logits)
+                must = (step + 1 == first) | (step + 1 == net.length)
+                code = code.masked_fill(must, END)
+            code = code.masked_fill(over, PAD)
+            code = torch.where(known[:, step], value[:, step], code)
+            out[:, step] = code
+            over = over | (code <= END)
+            if bool(over.all()) and not bool(known[:, step + 1 :].any()):
+                break
+        return out.to(torch.int32).unflatten(0, self.shape[:2])
+
+    def _choose(self, rng: Random | None, logits: Tensor) -> Tensor:
+        if rng is None:
+            return logits.argmax(-1)
+        logits = logits / self.temperature
+        if self.top_p < 1:
+            logits = _nucleus(logits, self.top_p)
+        return rng.categorical(logits.unflatten(0, self.shape[:2])).flatten()
+
+    def tempered(self, temperature: float = 1.0, top_p: float = 1.0) -> TokenDensity:
+        return TokenDensity(self.module, self.context, temperature, top_p, self.kept)
+
+    # ------------------------------------------------------------------ best guesses
+
+    def given(self, value: Tensor, known: Tensor | None) -> TokenDensity:
+        """The same, and its best guess keeps what is known."""
+        if known is not None and not bool(known.any()):
+            return self
+        return TokenDensity(self.module, self.context, self.temperature, self.top_p, (value, known))
+
+    def given_others(self, value: Tensor, known: Tensor | None) -> TokenDensity:
+        """Each token scored given all others that are known, before it and after it. Its best guess is the context's
+        alone: what the latent makes of the row."""
+        return _Others(self.module, self.context)
+
+    @torch.no_grad()
+    def mode(self) -> Tensor:
+        """The likeliest token at each step, one after the other: a good guess, not a proven mode."""
+        value, known = self.kept or (None, None)
+        return value.expand(self.shape) if value is not None and known is None else self._drawn(None, value, known)
+
+    def points(self, u: Tensor) -> Tensor:
+        """:meth:`mode`, each time: tokens of one sequence go together, and cannot be read one by one."""
+        guess = self.mode()
+        return guess.expand(len(u), *guess.shape)
+
+    def _spread(self, value: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+        if known is None:
+            known = torch.ones((), dtype=torch.bool, device=value.device)
+        return value.expand(self.shape), known.expand(self.shape)
+
+
+class _Others(TokenDensity):
+    """Each cell given all other known ones, in one pass: no step is told its own token from either side."""
+
+    def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
+        value, known = self._spread(value, known)
+        return self._scored(value, known, around=True)
+
+
+def gaps(ends: Tensor, length: int, rng: Random) -> Tensor:
+    """``[N, length]`` bool: what to hide of rows that go so far, to learn to fill it: a span, a beginning, or random
+    tokens."""
+    rows = len(ends)
+    place, ends = torch.arange(length, device=ends.device), ends[:, None]
+    sort, share = rng.uniform((rows, 1)).to(ends.device), rng.uniform((rows, 1)).to(ends.device)
+    low, high = (rng.uniform((rows, 2)).to(ends.device) * ends).sort(-1).values.split(1, -1)
+    low = torch.where(sort < 0.2, 0.0, low)
+    some = rng.uniform((rows, length)).to(ends.device) < share
+    return torch.where(sort < 0.6, (place >= low - 0.5) & (place <= high), some)
+
+
+def _first(cells: Tensor) -> Tensor:
+    """``[N, L]`` bool → the place of the first true one; L where none is."""
+    length = cells.shape[-1]
+    place = torch.arange(length, device=cells.device)
+    return torch.where(cells, place, length).amin(-1)
+
+
+def _nucleus(logits: Tensor, share: float) -> Tensor:
+    """The likeliest tokens that together have at least ``share`` of the probability (Holtzman et al., 2020)."""
+    ordered, index = logits.softmax(-1).sort(-1, descending=True)
+    beyond = ordered.cumsum(-1) - ordered >= share
+    return logits.masked_fill(torch.zeros_like(beyond).scatter(-1, index, beyond), -math.inf)

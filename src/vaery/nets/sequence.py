@@ -1,0 +1,48 @@
+"""Reading sequences of tokens that may have gaps."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vaery.core.tokens import reach, telling
+from vaery.nets.recurrent import Backwards
+
+
+class SequenceEncoder(nn.Module):
+    """Tokens read from either side, by a gated recurrent network each, into one row of features.
+
+    A gap is a code of its own, whatever the cell holds. Padding after the end, and gaps after the last known cell, are
+    not read: what is made of a row does not hang on how long others are.
+
+    Args:
+        codes: how many codes there are, nothing and the end among them (see :mod:`vaery.core.tokens`).
+        width: of the features.
+        embedding: size of a token's embedding; ``None``: the width.
+        hidden: of the networks; ``None``: the width.
+        dropout: on embeddings.
+    """
+
+    def __init__(
+        self, codes: int, width: int, embedding: int | None = None, hidden: int | None = None, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.width, self.codes = width, codes
+        size, hidden = embedding or width, hidden or width
+        self.embedding = nn.Embedding(codes + 1, size)
+        nn.init.normal_(self.embedding.weight, std=size**-0.5)
+        self.dropout = nn.Dropout(dropout)
+        self.forth, self.back = nn.GRU(size, hidden, batch_first=True), Backwards(size, hidden)
+        self.out = nn.Linear(2 * hidden, width)
+
+    def forward(self, value: Tensor, known: Tensor | None = None) -> Tensor:
+        """``value [B, L]`` packed tokens, ``known [B, L]`` bool or ``None`` → ``[B, width]``."""
+        seen = telling(value, known)
+        ends = reach(seen)
+        longest = max(1, int(ends.max())) if len(ends) else 1
+        code = torch.where(seen, value.long(), self.codes)[:, :longest]
+        x = self.dropout(self.embedding(code))
+        forth = self.forth(x)[0]
+        last = (ends - 1).clamp(min=0)[:, None, None].expand(-1, 1, forth.shape[-1])
+        both = torch.cat([forth.gather(1, last)[:, 0], self.back(x, ends)[:, 0]], -1)
+        return self.out(both * (ends > 0)[:, None])
