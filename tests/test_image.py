@@ -280,8 +280,9 @@ def test_every_weight_is_trained():
 )
 def test_the_levels_of_a_pixel_share_one(raw, likelihood):
     field = kind.describe(raw, likelihood=likelihood)
-    density = density_of(field)
-    total = sum(density.log_prob(torch.full((3, 8, 8, 1), k, dtype=torch.uint8)).exp() for k in range(field.levels + 1))
+    nothing = torch.zeros(3, 8, 8, 1, dtype=torch.uint8)
+    single = density_of(field).given(nothing, torch.zeros(3, 8, 8, dtype=torch.bool))
+    total = sum(single.log_prob(nothing + k).exp() for k in range(field.levels + 1))
     torch.testing.assert_close(total, torch.ones(2, 3, 8, 8), rtol=1e-4, atol=1e-4)
 
 

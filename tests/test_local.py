@@ -13,6 +13,7 @@ from vaery.core.random import Random
 from vaery.kinds.image import describe
 from vaery.kinds.image.local import LocalDensity
 from vaery.kinds.image.nets import decoder
+from vaery.nets.near import Near
 
 
 def density(levels: int, shape: tuple[int, ...], rows: int, draws: int = 1, seed: int = 0) -> LocalDensity:
@@ -147,3 +148,29 @@ def test_a_model_of_local_pixels_answers_and_fills() -> None:
     assert (filled[:, :4] == raw[:5, :4]).all()
     assert (filled == raw[:5]).mean() > 0.9
     assert model.generate(4).shape == (4, 8, 8)
+
+
+@torch.no_grad()
+def test_a_picture_is_seen_relative_to_what_is_near() -> None:
+    """Brighter by some levels, or of twice the contrast: pixels inside are told from their neighbours as before."""
+    near = Near(1, before=[(0, -1), (-1, 0)], others=[], levels=255)
+    value, seen = torch.tensor([[0.1, 0.3]]), torch.ones(1, 2)
+    centre, spread = near((torch.stack([value, seen], -2), None))
+    brighter, same = near((torch.stack([value + 0.2, seen], -2), None))
+    torch.testing.assert_close((centre, spread), (torch.tensor([[0.2]]), torch.tensor([[0.1]])), atol=1e-3, rtol=0)
+    torch.testing.assert_close((brighter, same), (centre + 0.2, spread))
+    _, wider = near((torch.stack([2 * value, seen], -2), None))
+    torch.testing.assert_close(wider, 2 * spread, atol=1e-3, rtol=0)
+    alone = near((torch.zeros(1, 2, 2), None))
+    assert [float(x) for x in alone] == [0.0, 0.5]
+
+
+@torch.no_grad()
+def test_a_flat_picture_costs_little_from_the_first_step() -> None:
+    """The start of training, with the last layer at zero: what is near is all there is to go by."""
+    flat = torch.full((1, 8, 8, 1), 90, dtype=torch.uint8)
+    field = describe(np.arange(256, dtype=np.uint8).repeat(64).reshape(256, 8, 8))
+    net = decoder(field, context=2, width=8, depth=1, dropout=0.0)
+    bits = -net(torch.zeros(1, 1, 2)).log_prob(flat)[0, 0] / np.log(2)
+    assert float(bits[0, 0]) > 7  # nothing is near the first
+    assert float(bits[2:, 2:-2].max()) < 4

@@ -441,3 +441,20 @@ def test_names_that_name_nothing_are_told_at_once() -> None:
         Masked("masked")
     with pytest.raises(TypeError, match="bta"):
         Masked("elbo", options={"bta": 1.0})
+
+
+def test_levels_pay_in_proportion_while_the_divergence_is_being_priced() -> None:
+    """Two levels that cost 1 and 3 nats a unit pay 1 · ½ and 3 · 1½, on the first of training alone."""
+    wide = Gaussian(torch.zeros(1, 2, 2), torch.zeros(1, 2, 2))
+    far = Gaussian(torch.full((1, 2, 2), 2.0**0.5), torch.zeros(1, 2, 2))
+    further = Gaussian(torch.full((1, 2, 2), 6.0**0.5), torch.zeros(1, 2, 2))
+    sites = {
+        name: Site(name, wide, value=torch.zeros(1, 2, 2), posterior=q, latent=True)
+        for name, q in (("z1", far), ("z2", further))
+    }
+    sites["x"] = Site("x", wide, scored=torch.zeros(1, 2))
+    trace = Trace(sites)
+    early, late = (Elbo(warmup=0.2)(trace, progress).minimise for progress in (0.1, 0.5))
+    torch.testing.assert_close(float(early), 0.5 * (2 * 1 * 0.5 + 2 * 3 * 1.5), rtol=1e-3, atol=0)
+    torch.testing.assert_close(float(late), 8.0)
+    torch.testing.assert_close(float(Elbo(warmup=0.2, balance=False)(trace, 0.1).minimise), 4.0)

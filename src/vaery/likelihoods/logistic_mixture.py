@@ -39,6 +39,7 @@ class LogisticMixture(Family):
     tensor(1.0000)
     """
 
+    located = True
     comb: Tensor
 
     def __init__(
@@ -59,10 +60,17 @@ class LogisticMixture(Family):
         comb = (2 * torch.arange(components) - (components - 1)) / components
         self.register_buffer("comb", comb, persistent=False)
 
-    def forward(self, raw: Tensor) -> LogisticMixtureDensity | DiscretisedDensity:
+    def forward(
+        self, raw: Tensor, around: tuple[Tensor, Tensor] | None = None
+    ) -> LogisticMixtureDensity | DiscretisedDensity:
         logits, loc, log_scale = full_precision(raw).unflatten(-1, (3, -1)).unbind(-2)
-        loc = self.middle + self.unit * (loc + self.comb)
-        log_scale = bounded(log_scale + self.start, self.narrowest, WIDEST) + math.log(self.unit)
+        loc, log_scale = loc + self.comb, log_scale + self.start
+        if around is None:
+            loc = self.middle + self.unit * loc
+        else:
+            centre, spread = (t[..., None] for t in around)
+            loc, log_scale = centre + spread * loc, log_scale + (spread / self.unit).log()
+        log_scale = bounded(log_scale, self.narrowest, WIDEST) + math.log(self.unit)
         smooth = LogisticMixtureDensity(logits, loc, log_scale)
         return smooth if self.ends is None else DiscretisedDensity(smooth, *self.ends)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from vaery.core.objective import (
@@ -15,7 +17,6 @@ from vaery.core.objective import (
     log_likelihood,
     ramp,
     score_function,
-    total,
 )
 from vaery.core.trace import Site, Trace
 
@@ -35,9 +36,11 @@ class Elbo(Objective):
         free_bits: nats a unit may cost, on average over the batch, before the divergence counts.
         draws: of the latent for each row.
         alpha: weight of log q(label | x) where the label is known.
+        balance: while β rises, levels pay in proportion to what a unit of theirs costs, so that no level is given up
+            because another learned first (Vahdat and Kautz, 2020). Nothing where there is one level.
 
     >>> Elbo(beta=0.5)
-    Elbo(beta=0.5, warmup=0.2, free_bits=0.0, draws=1, alpha=10.0)
+    Elbo(beta=0.5, warmup=0.2, free_bits=0.0, draws=1, alpha=10.0, balance=True)
     """
 
     beta: float = 1.0
@@ -45,14 +48,26 @@ class Elbo(Objective):
     free_bits: float = 0.0
     draws: int = 1
     alpha: float = 10.0
+    balance: bool = True
 
     def __call__(self, trace: Trace, progress: float = 1.0) -> Loss:
-        beta = self.beta * ramp(progress, self.warmup)
+        rising = ramp(progress, self.warmup)
+        beta = self.beta * rising
         fit, kl = log_likelihood(trace), divergence(trace)
-        cost = total([self._cost(site) for site in trace.latents]) if self.free_bits else kl.mean()
+        balance = self.balance and rising < 1 and len(trace.latents) > 1
+        cost = self._costs(trace.latents, balance) if self.free_bits or balance else kl.mean()
         guess = self.alpha * label_log_prob(trace) + score_function(trace, lambda: leave_one_out(fit - beta * kl))
         minimise = beta * cost - (fit + guess).mean()
         return Loss(minimise, (fit - kl).mean(0), {"log_likelihood": fit.mean(), "kl": kl.mean()})
+
+    def _costs(self, sites: Sequence[Site], balance: bool) -> Tensor:
+        """What all levels cost."""
+        costs = torch.stack([self._cost(site) for site in sites])
+        if not balance:
+            return costs.sum()
+        units = costs.new_tensor([1 if site.value is None else site.value.shape[-1] for site in sites])
+        share = costs.detach() / units + 1e-3  # a level that costs nothing yet pays little, but not nothing
+        return (costs * share / share.mean()).sum()
 
     def _cost(self, site: Site) -> Tensor:
         """A level's mean divergence a row, each unit's floored by the free bits."""

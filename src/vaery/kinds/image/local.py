@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vaery.core.density import Density, Family, masked
+from vaery.core.density import Density, Elementwise, Family, masked
 from vaery.core.random import Random
 from vaery.kinds.image.pixels import PixelDensity, PixelUnits
-from vaery.nets.window import Window
+from vaery.nets.window import View, Window
 
 CHUNK = 64  # pictures that go through the window at once where nobody needs gradients: what fits a cache
 CLASSIC = 0.2  # the share of training in which the latent is learned alone; less than a plan's patience
@@ -21,6 +21,7 @@ SHARE = 4  # one row in so many also learns to answer with known pixels all arou
 BLANK = 0.25  # the share of these that see no pixel at all
 
 Hide = Callable[[int, Random], Tensor]
+Around = tuple[Tensor, Tensor] | None
 
 
 class LocalDensity(Density):
@@ -112,19 +113,26 @@ class LocalDensity(Density):
         else:
             own, inside = own.flatten(2, 3), inside.flatten(2, 3)
             scored = None if scored is None else scored.flatten(1)
-        hidden = self.window.hidden(features, before, around, at)
-        terms = [
-            self.family(self.window.read(hidden, features, c, own)).log_prob(inside[..., c])
-            for c in range(own.shape[-1])
-        ]
+        view = self.window.look(features, before, around, at)
+        terms = [self._density(*self._read(view, c, own)).log_prob(inside[..., c]) for c in range(own.shape[-1])]
         total = terms[0] if len(terms) == 1 else torch.stack(terms).sum(0)
         total = masked(total - self.units.log_scale if self.units.log_scale else total, scored)
         return total if at is not None else total.unflatten(-1, value.shape[-3:-1])
 
-    def _hidden(self, own: Tensor, seen: Tensor) -> Tensor:
-        """``[S, B, H, W, width]`` what the window makes of features and of pixels seen on all sides."""
+    def _read(self, view: View, channel: int, own: Tensor) -> tuple[Tensor, Around]:
+        """Raw numbers of one channel given those before it, and where the family is to take them from."""
+        raw, around = self.window.read(view, channel, own)
+        if around is None or not self.family.located:
+            return raw, None
+        return raw, self.units.around(*around, channel)
+
+    def _density(self, raw: Tensor, around: Around) -> Elementwise:
+        return self.family(raw) if around is None else self.family(raw, around)
+
+    def _look(self, own: Tensor, seen: Tensor) -> View:
+        """What the window has of all pixels, ``[S, B, H · W, …]``, if these are ``seen`` on all sides."""
         pixels = self.window.padded(own, seen)
-        return self.window.hidden(self.features.flatten(2, 3), pixels, pixels).unflatten(2, own.shape[-3:-1])
+        return self.window.look(self.features.flatten(2, 3), pixels, pixels)
 
     def _unit(self, value: Tensor) -> Tensor:
         """Packed → about [−1, 1], where the network lives."""
@@ -140,38 +148,35 @@ class LocalDensity(Density):
 
     @torch.no_grad()
     def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
-        draws, rows, height, width, channels = self.features.shape[:-1] + (self.window.channels,)
+        height, width, channels = (*self.features.shape[2:4], self.window.channels)
+        shape = (*self.features.shape[:-1], channels)
         if value is not None and known is None:
-            return value.expand(draws, rows, height, width, channels)
+            return value.expand(shape)
         open_ = None if known is None else (~known).flatten(1).any(0).tolist()
-        features = self.features.flatten(0, 1)
-        own = torch.zeros(draws * rows, height, width, channels, dtype=features.dtype, device=features.device)
-        made = torch.zeros(own.shape, dtype=self.units.dtype, device=own.device)
-        given = None
+        own, around = self.features.new_zeros(shape), None
+        made = torch.zeros(shape, dtype=self.units.dtype, device=own.device)
         if value is not None and known is not None:
-            given = known.expand(draws, *known.shape).flatten(0, 1)
-            full = value.expand(draws, *value.shape[-4:]).flatten(0, 1)
-            own = torch.where(given[..., None], self._unit(full), own)
-            made = torch.where(given[..., None], full.to(made.dtype), made)
-        hidden = self.window.start(features.flatten(1, 2), None if given is None else self.window.padded(own, given))
-        padded, r = self.window.padded(own, None).contiguous(), self.window.reach
+            made = torch.where(known[..., None], value.to(made.dtype), made)
+            own = torch.where(known[..., None], self._unit(value), own)
+            around = self.window.padded(own, known)
+        seen, r = self.window.padded(own, None).contiguous(), self.window.reach
+        places = torch.arange(height * width, device=own.device)
         for i in range(height * width):
             if open_ is not None and not open_[i]:
                 continue
             y, x = divmod(i, width)
-            here = hidden[:, i] + self.window.patch(padded, i)
-            pixel = own[:, y, x].clone()
+            view = self.window.look(self.features[:, :, y, x, None], seen, around, places[i : i + 1])
+            pixel = own[:, :, y, x, None].clone()
             for c in range(channels):
-                raw = self.window.read(here, features[:, y, x], c, pixel)
-                drawn = self.units.packed(self.family(raw.unflatten(0, (draws, rows))).sample(rng), c)
-                fresh = drawn.flatten().to(made.dtype)
-                if given is not None:
-                    fresh = torch.where(given[:, y, x], made[:, y, x, c], fresh)
-                made[:, y, x, c] = fresh
-                pixel[:, c] = self._unit(fresh)
-            own[:, y, x] = pixel
-            padded[:, :channels, (y + r) * (width + 2 * r) + x + r] = pixel
-        return made.unflatten(0, (draws, rows))
+                drawn = self._density(*self._read(view, c, pixel)).sample(rng)
+                fresh = self.units.packed(drawn, c).to(made.dtype)
+                if known is not None:
+                    fresh = torch.where(known[:, y, x, None], made[:, :, y, x, None, c], fresh)
+                made[:, :, y, x, None, c] = fresh
+                pixel[..., c] = self._unit(fresh)
+            own[:, :, y, x, None] = pixel
+            seen[:, :, :channels, (y + r) * (width + 2 * r) + x + r] = pixel[:, :, 0]
+        return made
 
     # ------------------------------------------------------------------ single pixels
 
@@ -179,19 +184,23 @@ class LocalDensity(Density):
         """Each single pixel given the known ones, on whatever side; a channel given the likeliest ones before it."""
         own = self._unit(value if value.dim() == self.features.dim() else value[None])
         seen = torch.ones(own.shape[1:-1], dtype=torch.bool, device=own.device) if known is None else known
-        return self._single(self._hidden(own, seen))
+        return self._single(self._look(own, seen))
 
     def given_others(self, value: Tensor, known: Tensor | None) -> PixelDensity:
         return self.given(value, known)  # no window shows a pixel to itself
 
-    def _single(self, hidden: Tensor) -> PixelDensity:
-        raws: list[Tensor] = []
-        own = torch.zeros(*hidden.shape[:-1], 0, dtype=hidden.dtype, device=hidden.device)
+    def _single(self, view: View) -> PixelDensity:
+        channels: list[tuple[Tensor, Around]] = []
+        own = view.hidden[..., :0]
         for c in range(self.window.channels):
-            raws.append(self.window.read(hidden, self.features, c, own))
-            expected = self.family(raws[-1]).mean()
+            channels.append(self._read(view, c, own))
+            expected = self._density(*channels[-1]).mean()
             own = torch.cat([own, self._unit(self.units.outside(expected, c))[..., None]], -1)
-        return PixelDensity(self.family(torch.stack(raws, -2)), self.units)
+        raw, around, size = torch.stack([raw for raw, _ in channels], -2), None, self.features.shape[2:4]
+        if places := [place for _, place in channels if place is not None]:
+            around = torch.stack([place[0] for place in places], -1), torch.stack([place[1] for place in places], -1)
+            around = around[0].unflatten(2, size), around[1].unflatten(2, size)
+        return PixelDensity(self._density(raw.unflatten(2, size), around), self.units)
 
     def mean(self) -> Tensor:
         return self._alone().mean()
@@ -212,7 +221,7 @@ class LocalDensity(Density):
         """Each single pixel given the latent and no other pixel."""
         blank = torch.zeros(self.features.shape[1:-1], dtype=torch.bool, device=self.features.device)
         none = torch.zeros(1, *blank.shape, self.window.channels, device=blank.device, dtype=self.features.dtype)
-        return self._single(self._hidden(none, blank))
+        return self._single(self._look(none, blank))
 
 
 def _at(mask: Tensor | None, rows: slice) -> Tensor | None:

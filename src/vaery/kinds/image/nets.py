@@ -151,7 +151,7 @@ class ImageDecoder(nn.Module):
         if field.window:  # a grey value for each channel, and some features
             numbers = field.channels + EXTRA
             shape = (field.height, field.width, field.channels)
-            self.window = Window(shape, self.family.size, numbers, field.window, masked=field.levels != 1)
+            self.window = Window(shape, self.family.size, numbers, field.levels, field.window)
         size = (field.height, field.width)
         if net is not None:
             self.net: Any = net(numbers)

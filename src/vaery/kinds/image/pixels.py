@@ -49,6 +49,12 @@ class PixelUnits(nn.Module):
         value = value * self.scale[at] if self.scaled else value
         return value + self.shift[at] if self.shifted else value
 
+    def around(self, centre: Tensor, spread: Tensor, channel: int) -> tuple[Tensor, Tensor]:
+        """A place and a distance of one channel, in about [−1, 1] → the likelihood's unit."""
+        if self.levels:
+            centre, spread = (centre + 1) * (self.levels / 2), spread * (self.levels / 2)
+        return (centre - self.shift[channel]) * self.inverse[channel], spread * self.inverse[channel]
+
     def packed(self, value: Tensor, channel: int | None = None) -> Tensor:
         """The likelihood's unit → packed, in its own dtype. ``channel``: values of that one alone."""
         value = self.outside(value, channel)
