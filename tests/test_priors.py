@@ -22,11 +22,12 @@ from vaery.core.random import Random, isolated
 from vaery.posteriors.flow import Flow as FlowPosterior
 from vaery.posteriors.gaussian import Gaussian as GaussianPosterior
 from vaery.priors.flow import Flow
+from vaery.priors.matching import Matching, Velocity
 from vaery.priors.mixture import Mixture
 from vaery.priors.normal import Normal
 from vaery.priors.vamp import Vamp
 
-QUICK = {"flow": {"transforms": 1, "hidden": 16}}
+QUICK = {"flow": {"transforms": 1, "hidden": 16}, "matching": {"hidden": 32}}
 
 
 def top(rows: int, draws: int = 1) -> Tensor:
@@ -329,3 +330,30 @@ def test_fitting_a_flow_beats_one_gaussian_and_works_where_gradients_are_off() -
 def test_a_flow_with_context_cannot_be_fitted_to_draws_alone() -> None:
     with pytest.raises(ChoiceError, match="top level"):
         Flow(2, 3).fit_to(torch.zeros(10, 2), Random(0))
+
+
+# ------------------------------------------------------------------ matching
+
+
+def test_a_stream_is_a_density_and_its_divergence_is_exact() -> None:
+    torch.manual_seed(0)
+    velocity = Velocity(3, 16)
+    torch.nn.init.normal_(velocity.time[-1].weight)  # type: ignore[arg-type]
+    z, t = torch.randn(3), torch.tensor([0.3])
+    slopes = torch.autograd.functional.jacobian(lambda x: velocity(x, t)[0], z)
+    torch.testing.assert_close(velocity(z, t)[1], torch.trace(slopes), rtol=1e-4, atol=1e-5)  # type: ignore[arg-type]
+
+
+def test_matching_finds_two_heaps_that_no_single_normal_is() -> None:
+    rng = np.random.default_rng(0)
+    z = torch.tensor(rng.normal(size=(2000, 2)) * 0.3 + 2 * rng.choice([-1, 1], (2000, 1)), dtype=torch.float32)
+    prior = Matching(2, 0, hidden=64)
+    prior.fit_to(z, Random(0), steps=600)
+    with torch.no_grad():
+        found = float(prior(top(2000)).log_prob(z[None]).mean())
+        normal = multivariate_normal(z.mean(0), np.cov(z.T.numpy())).logpdf(z).mean()
+        exact = np.log(0.5) + multivariate_normal([0, 0], 0.09 * np.eye(2)).logpdf(z.abs() - 2).mean()
+        drawn = prior(top(2000)).sample(Random(1))[0]
+    assert normal + 0.3 < found < exact + 0.02
+    assert abs(float((drawn[:, 0] > 0).float().mean()) - 0.5) < 0.05
+    assert float((drawn.abs() - 2).abs().mean()) < 0.35  # .24 for the heaps themselves

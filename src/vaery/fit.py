@@ -26,7 +26,7 @@ from vaery.core.members import member
 from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated
 from vaery.joint import Joint
-from vaery.refine import refine
+from vaery.refine import candidates, refine
 from vaery.regime import regime_of
 from vaery.schema import Schema
 from vaery.train import Plan, Trainer, choose_threads
@@ -48,6 +48,7 @@ def fit(
     """Fit ``model`` to ``raw``; see :meth:`vaery.VAE.fit`."""
     started = time.perf_counter()
     schema, raw = Schema.describe(raw, likelihood=model.likelihood, columns=model.columns, net=model.net)
+    priors = candidates(model.refine)
     rules = Rules.learn(model.constraints, schema, raw)
     rows = schema.pack(raw)
     rng = Random(model.random_state if model.random_state is not None else int.from_bytes(os.urandom(4), "big"))
@@ -61,8 +62,8 @@ def fit(
     make = functools.partial(regime.trainer, train=train, held_out=held_out, objective=objective)
     stream, folder = rng.spawn(device=joint.device), prepare(checkpoint, resume)
     trainer = trained(model, make, joint, plan, stream, folder, resume=resume, verbose=verbose, started=started)
-    if model.refine and regime.refines and choices.prior["name"] == "normal":
-        choices = refined(joint, choices, train, held_out, rng)
+    if regime.refines and choices.prior["name"] == "normal":
+        choices = refined(priors, joint, choices, train, held_out, rng)
     model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, joint, choices
     model.rules_ = rules
     model.history_, model.trouble_, model.plan_ = trainer.state.history, trainer.state.trouble, asdict(trainer.plan)
@@ -215,12 +216,14 @@ def _trial(make: Callable[..., Trainer], joint: Joint, plan: Plan) -> Callable[[
     return step
 
 
-def refined(joint: Joint, choices: Choices, train: Evidence | Some, held_out: Evidence, rng: Random) -> Choices:
+def refined(
+    names: Sequence[str], joint: Joint, choices: Choices, train: Evidence | Some, held_out: Evidence, rng: Random
+) -> Choices:
     """The prior fitted anew on encoded rows, if held-out rows gain."""
-    if train.rows < 200:
+    if train.rows < 200 or not names:
         return choices
-    gain = refine(joint, train, held_out, rng=rng.spawn(device=joint.device))
-    return replace(choices, prior={"name": "mixture"}) if gain else choices
+    found, _ = refine(joint, train, held_out, rng=rng.spawn(device=joint.device), names=names)
+    return choices if found is None else replace(choices, prior={"name": found})
 
 
 def prepare(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | None:

@@ -61,7 +61,8 @@ class VAE(TransformerMixin, BaseEstimator):
             but the top one for themselves, on grids from small to large; else every field hangs on all of them.
         net: kind of network for images: ``"auto"``, ``"mlp"`` or ``"conv"``.
         width, depth, dropout: of the networks; ``"auto"``: by the data.
-        refine: fit the prior anew to encoded rows after training, where held-out rows gain from it.
+        refine: fit the prior anew to encoded rows after training, where held-out rows gain from it: ``True`` a mixture,
+            or the name of a prior (``"mixture"``, ``"flow"``, ``"matching"``), or several, of which the best is kept.
         steps: planned steps of the optimiser; ``"auto"``: by the data. Training stops earlier when the held-out bound
             stops rising.
         batch, learning_rate: of the optimiser; ``"auto"``: by the data.
@@ -121,7 +122,7 @@ class VAE(TransformerMixin, BaseEstimator):
         width: int | str = "auto",
         depth: int | str = "auto",
         dropout: float | str = "auto",
-        refine: bool = True,
+        refine: bool | str | Sequence[str] = True,
         steps: int | str = "auto",
         batch: int | str = "auto",
         learning_rate: float | str = "auto",
