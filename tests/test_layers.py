@@ -53,7 +53,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     # of the model, the face may start it, as the command line starts the edges.
     "evaluation": {"core", "engine", "jobs", "face", "report"},
 }
-MAY_IMPORT["face"] = MAY_IMPORT["face"] | {"evaluation"}
+# So does a search: what it found can be drawn.
+MAY_IMPORT["optimisation"] = MAY_IMPORT["evaluation"] | {"evaluation"}
+MAY_IMPORT["face"] = MAY_IMPORT["face"] | {"evaluation", "optimisation"}
 MAY_IMPORT["cli"] = MAY_IMPORT["cli"] | EDGES  # its commands start the other edges
 MAY_IMPORT["demo"] = MAY_IMPORT["demo"] | {"report"}
 MAY_IMPORT["xray"] = MAY_IMPORT["xray"] | {"report", "kinds"}  # it looks at columns before there is any model

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vaery.audit import Audit
     from vaery.evaluation.evaluation import Evaluation
     from vaery.evaluation.latent.drawing import Drawing
+    from vaery.optimisation import Optimised
 
 __all__ = ["VAE", "describe", "load", "read"]
 
@@ -466,6 +467,61 @@ class VAE(TransformerMixin, BaseEstimator):
         return latent_map(
             self, X, coordinates=coordinates, labels=labels, across=across, most=most, invert=invert, field=field,
             seed=seed,
+        )  # fmt: skip
+
+    def optimise(
+        self,
+        target: str | Callable[[Any], Any],
+        *,
+        direction: str = "max",
+        given: Mapping[str, Any] | None = None,
+        n: int = 10,
+        calls: int = 500,
+        feasible: Callable[[Any], Any] | None = None,
+        start: Any = None,
+        within: float | Callable[[Any, Any], Any] | None = None,
+        distinct: str | None = None,
+        surrogate: str = "auto",
+        compare: bool = False,
+        seed: int = 0,
+    ) -> Optimised:
+        """The best candidates that the model can make: a target raised or lowered, conditions kept.
+
+        A search in rounds: new candidates are made from the best so far (near them in the latent, or some of their
+        cells drawn anew), always under the conditions; a surrogate guesses from the calls so far what each is worth,
+        and the target is called for the most promising.
+
+        Args:
+            target: a column of numbers, whose expected value under the model is then what counts; or a function of raw
+                records, as :meth:`generate` gives them, that returns one number for each.
+            direction: ``"max"`` or ``"min"``.
+            given: conditions, as in :meth:`generate`: column → value, ``between(...)`` or ``one_of(...)``.
+            n: how many candidates come back, all different.
+            calls: for how many candidates the target is called. It is called for several at once.
+            feasible: a function of raw records that returns which of them are allowed. Its calls are not counted.
+            start: rows to begin from; the target is called for these too, and they do not come back.
+            within: how near to ``start`` candidates are: a function ``(start, records)`` that returns which of them are
+                near enough; or a distance in the latent, where 1 is the median distance between two draws.
+            distinct: the field by which candidates are told apart; ``None``: by all they hold.
+            surrogate: ``"gp"`` (a Gaussian process, needs BoTorch), ``"forest"``, or ``"auto"``: the first there is.
+            compare: also call the target for as many candidates at random, to see what the search gains.
+            seed: the same seed gives the same candidates.
+
+        Returns:
+            An :class:`~vaery.optimisation.result.Optimised`: ``.records``, ``.values``, ``.trace``, ``.regret``.
+
+        Raises:
+            ChoiceError: there is no such column, direction, field or surrogate.
+            QueryError: the column holds no numbers, or no candidate meets every condition; says which refused how many.
+            DataError: the function failed or gave no finite number; names the candidate.
+            MissingExtra: ``surrogate="gp"`` and BoTorch is not installed.
+        """
+        from vaery.optimisation import optimise
+
+        self._check_fitted()
+        return optimise(
+            self, target, direction=direction, given=given, n=n, calls=calls, feasible=feasible, start=start,
+            within=within, distinct=distinct, surrogate=surrogate, compare=compare, seed=seed,
         )  # fmt: skip
 
     # ------------------------------------------------------------------ files

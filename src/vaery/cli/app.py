@@ -15,6 +15,7 @@ from vaery.cli.demo import demo
 from vaery.cli.fit import fit
 from vaery.cli.guard import guarded
 from vaery.cli.info import info
+from vaery.cli.optimise import optimise
 from vaery.cli.pictures import latent_map, traversals
 from vaery.cli.report import report
 from vaery.cli.spec import foreign_spec, own_spec
@@ -83,6 +84,7 @@ def _add_all() -> None:
     app.command()(audit)
     app.command()(traversals)
     app.command("map")(latent_map)
+    app.command()(optimise)
     for name in members("jobs"):
         if name in foreign():
             app.command(name, help="A job of another package.")(lambda: None)
