@@ -22,6 +22,7 @@ from vaery.progress import tracked
 FIRST = 0.1  # the share of all calls that is made before anything is learned
 LEAST = 5  # … and how many these are at least
 ROUNDS = 25  # of learning, at most: a batch of calls between each two
+FEWEST = 4  # calls in a batch, at least: a round takes the same time, however few
 POOL = 512  # candidates to choose from in each round
 NEW = 8  # one in so many of them is a draw that is no variation of anything
 TRIES = 8  # pools made in a round, while nearly all that is proposed is refused or known already
@@ -59,7 +60,7 @@ def search(
     tried, y = start, call(start) if len(start) else torch.zeros(0, dtype=torch.float64)
     first = min(calls - len(start), max(LEAST, round(FIRST * calls)))
     pool = several(lambda: _begin(space, start, first, rng), tried, first)[:first]
-    batch = -(-calls // ROUNDS)
+    batch = max(FEWEST, -(-calls // ROUNDS))
     for _ in tracked(range(-(-(calls - first - len(start)) // batch) + 1), "optimise"):
         if not len(pool):
             break

@@ -106,7 +106,7 @@ class Predicted:
         for name, value in values.items():
             weight = points.weight.cpu() if name == self.name else torch.ones(value.shape[:2])
             parts[name] = schema[name].summarise(value, weight, "mean", like=like[name], keep=True)
-        return parts if schema.wrapped else parts[self.name]
+        return schema.whole(parts, pool.raw)
 
     def _decoded(self, value: Tensor) -> NDArray[np.float64]:
         found: Any = self.model.schema_.tables[self.name].decoded(value)[self.column]
