@@ -238,8 +238,8 @@ def test_constraints_of_the_fit_are_kept(table):
 
 @pytest.mark.usefixtures("brisk")
 def test_pictures_with_a_label():
-    digits = load_digits()
-    data = {"image": digits.images[:300].astype(np.uint8), "label": digits.target[:300].astype(str)}
+    pixels, label = load_digits(return_X_y=True)
+    data = {"image": pixels[:300].reshape(-1, 8, 8).astype(np.uint8), "label": label[:300].astype(str)}
     model = VAE(steps=20).fit(data)
     dark = lambda records: records["image"].mean((1, 2))  # noqa: E731
     found = model.optimise(dark, direction="min", given={"label": "3"}, n=4, calls=20, distinct="image")
