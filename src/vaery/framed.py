@@ -51,7 +51,7 @@ def join(parts: Mapping[str, Any], rest: str = REST, like: Any = None) -> Any:
     else:
         import pandas
 
-        index = None if table is None else table.index
+        index = getattr(table, "index", None)
         columns = {name: pandas.Series(part, index=index, dtype=object) for name, part in own.items()}
         frame = pandas.DataFrame(columns) if rest not in parts else table.assign(**columns)
     order = [*own, *(name for name in frame.columns if name not in own)]

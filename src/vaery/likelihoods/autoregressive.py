@@ -217,7 +217,7 @@ class TokenDensity(Density):
                 logits[:, PAD] = -math.inf
                 logits[:, END].masked_fill_(step + 1 < last, -math.inf)
                 code = self._choose(noise, logits)
-                must: Tensor = (step + 1 == first) | (step + 1 == net.length)  # type: ignore[assignment]
+                must = first.eq(step + 1) | (step + 1 == net.length)
                 code = code.masked_fill(must, END)
             code = code.masked_fill(over, PAD)
             code = torch.where(known[:, step], value[:, step], code)
