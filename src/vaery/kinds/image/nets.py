@@ -20,6 +20,7 @@ from vaery.nets.mlp import MLP
 from vaery.nets.window import Window
 
 FLAT = 1024  # grey images of at most this many pixels go through an MLP
+GREY, COLOUR = 32, 64  # width of the window's network
 EXTRA = 3  # features of a pixel for its window, beside the grey values of its channels
 
 
@@ -151,7 +152,8 @@ class ImageDecoder(nn.Module):
         if field.window:  # a grey value for each channel, and some features
             numbers = field.channels + EXTRA
             shape = (field.height, field.width, field.channels)
-            self.window = Window(shape, self.family.size, numbers, field.levels, field.window)
+            wide = GREY if field.channels == 1 else COLOUR
+            self.window = Window(shape, self.family.size, numbers, field.levels, field.window, wide)
         size = (field.height, field.width)
         if net is not None:
             self.net: Any = net(numbers)
