@@ -678,3 +678,21 @@ def test_advice_fits_the_size():
     assert (net_of(small), net_of(large)) == ("mlp", "conv")
     assert net_of(replace(small, net="conv")) == "conv"
     assert kind.suggest(small, 1000)["latent"] < kind.suggest(large, 100_000)["latent"]
+
+
+def test_a_model_of_an_array_is_asked_with_files_and_one_of_files_with_an_array(tmp_path):
+    import PIL.Image
+
+    from vaery import VAE
+
+    raw = pictures(30, 8, 8)
+    for i, picture in enumerate(raw[:3]):
+        PIL.Image.fromarray(picture).save(tmp_path / f"{i}.png")
+    plain = VAE(steps=5, latent=2, random_state=0, threads=1).fit(raw, verbose=False)
+    expected = plain.transform(raw[:3])
+    assert np.array_equal(plain.transform(tmp_path), expected)
+    assert np.array_equal(plain.transform(tmp_path / "1.png"), plain.transform(raw[1:2]))
+    assert plain.reconstruct(tmp_path).shape == (3, 8, 8)
+    named = VAE(steps=5, latent=2, random_state=0, threads=1).fit({"image": raw}, verbose=False)
+    assert np.array_equal(named.transform(raw[:3]), named.transform({"image": raw[:3]}))
+    assert named.reconstruct(raw[:3])["image"].shape == (3, 8, 8)

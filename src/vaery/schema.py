@@ -143,7 +143,7 @@ class Schema:
 
     def rows(self, raw: Any, which: slice) -> Any:
         """Some rows of raw data."""
-        if self.wrapped and isinstance(raw, Mapping):
+        if isinstance(raw, Mapping):
             return {name: _rows(part, which) for name, part in raw.items()}
         return _rows(raw, which)
 
@@ -169,7 +169,16 @@ class Schema:
         return next(field for field in self.fields if field.name == name)
 
     def parts(self, raw: Any) -> dict[str, Any]:
-        """Raw data by field; fields may be missing."""
+        """Raw data by field; fields may be missing.
+
+        Where there is one field, it may be named or not, however it was when the model was fitted: a folder of pictures
+        is read as a dict, and asked of a model of an array.
+        """
+        only = self.fields[0].name if len(self.fields) == 1 else None
+        if only is not None and isinstance(raw, Mapping) and only in raw and not self.wrapped:
+            return {only: raw[only]}
+        if only is not None and self.wrapped and not isinstance(raw, Mapping):
+            return {only: raw}
         if self.framed and is_frame(raw):
             return split(raw, [field.name for field in self.fields if not isinstance(field, Tabular)])
         if not self.wrapped and not (self.framed and isinstance(raw, Mapping)):
