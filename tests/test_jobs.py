@@ -41,6 +41,7 @@ from vaery.joint import Joint
 from vaery.likelihoods.any_order import AnyOrder
 from vaery.likelihoods.independent import Independent
 from vaery.likelihoods.normal import NormalDensity
+from vaery.priors.mixture import Mixture
 from vaery.surprise import shares
 from vaery.target import locate
 
@@ -791,7 +792,7 @@ def test_an_ordered_block_is_reconstructed_cell_by_cell_from_the_others() -> Non
     assert abs(base[0, 3] - other[0, 3]) > 1e-4
 
 
-@pytest.mark.parametrize("how", ["straight", "spherical"])
+@pytest.mark.parametrize("how", ["straight", "spherical", "dense"])
 def test_a_way_starts_and_ends_at_the_reconstructions(how: str) -> None:
     joint = linear()
     a, b = evidence(joint, X[:4]), evidence(joint, X[4:8])
@@ -828,6 +829,22 @@ def test_a_way_carries_the_nearer_label() -> None:
     pair = both(joint, torch.tensor([[0.0]]), x), both(joint, torch.tensor([[2.0]]), x)
     points = interpolate(joint, pair, rng=shared(), steps=4)
     assert joint.fields["y"].summarise(points.values["y"], points.weight, "mode")[:, 0].tolist() == [0, 0, 2, 2]
+
+
+def test_the_dense_way_goes_round_a_hole() -> None:
+    """From one end of a horseshoe to the other: straight across the hole nothing lies."""
+    prior = Mixture(2, 0, components=8)
+    angle = torch.linspace(0.0, math.pi, 8)
+    with torch.no_grad():
+        prior.means.copy_(3 * torch.stack([angle.cos(), angle.sin()], 1))
+        prior.log_diagonal.fill_(math.log(2.0))
+    log_p = lambda z: prior(torch.zeros(1, len(z), 0)).log_prob(z[None])[0]  # noqa: E731
+    a, b, t = torch.tensor([[3.0, 0.0]]), torch.tensor([[-3.0, 0.0]]), torch.linspace(0, 1, 17)
+    dense, straight = (WAYS[how](a, b, t, log_p)[0].detach() for how in ("dense", "straight"))
+    assert torch.equal(dense[[0, -1]], straight[[0, -1]])
+    assert float(log_p(straight).min().detach()) < -10
+    assert float(log_p(dense).min().detach()) > -8
+    assert torch.equal(WAYS["dense"](a, b, t, None)[0], straight)
 
 
 def test_interpolate_refuses_ways_without_two_ends() -> None:
