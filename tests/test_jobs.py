@@ -801,7 +801,8 @@ def test_a_way_starts_and_ends_at_the_reconstructions(how: str) -> None:
     ends = [summary(joint, reconstruct(joint, e, rng=shared())) for e in (a, b)]
     np.testing.assert_allclose(way[:, 0], ends[0], atol=1e-5)
     np.testing.assert_allclose(way[:, -1], ends[1], atol=1e-5)
-    np.testing.assert_allclose(way[:, 2], (ends[0] + ends[1]) / 2, atol=1e-4)  # one line through the middle
+    if how != "dense":
+        np.testing.assert_allclose(way[:, 2], (ends[0] + ends[1]) / 2, atol=1e-4)  # one line through the middle
 
 
 def test_a_spherical_way_keeps_its_distance_from_the_middle() -> None:
