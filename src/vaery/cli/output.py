@@ -120,7 +120,7 @@ def write(result: Any, out: Path, gives: str, name: str | Sequence[str], model: 
 
 def split(result: Any, out: Path, gives: str, model: Any) -> dict[Path, Any]:
     """A list of records as numbered files, a dict of them as named ones; anything else is one file."""
-    if gives == "records" and isinstance(result, list):
+    if gives == "records" and isinstance(result, list) and not all(isinstance(row, str | None) for row in result):
         digits = len(str(len(result)))
         return {_beside(out, f"{i + 1:0{digits}d}"): part for i, part in enumerate(result)}
     if gives == "records" and isinstance(result, Mapping) and not set(result) <= {f.name for f in model.fields_}:

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from vaery.core.errors import DataError, QueryError
 from vaery.core.field import Field
-from vaery.core.query import Between, OneOf
 from vaery.core.random import Random
 from vaery.core.tokens import END, FIRST, PAD
 from vaery.kinds.molecule.smiles import Molecule, allowing, canonical, from_symbols, molecule
@@ -33,11 +32,11 @@ class MoleculeField(Field):
 
     Raw data is a list of SMILES, ``None`` where a molecule is not known; what comes back is canonical. A molecule of
     which only some symbols are known is written as its SELFIES with ``[?]`` for a symbol that is not known (and
-    ``[end]`` for the end); what comes after the last symbol is not known either: ``"[C][C][?]"`` is what begins with
-    two carbons.
+    ``[end]`` for the end); what comes after the last symbol is not known either. So ``"[C][C][?]"`` is what begins with
+    two carbons; ``("[C][C]", ...)`` says the same.
 
     Attributes:
-        symbols: of the data, the commonest first; the codes of the first is 2.
+        symbols: of the data, the commonest first; the code of the first is 2.
         length: L, one more than the symbols of the longest molecule.
         bonds: sort of atom → the most bonds it has in the data; more are never drawn.
     """
@@ -155,6 +154,14 @@ class MoleculeField(Field):
         packed = torch.tensor(best, dtype=value.dtype).view(value.shape[1], self.length)
         return self.unpack(packed, like=like, keep=keep)
 
+    def parts(self, value: Tensor, known: Tensor | None = None) -> list[list[tuple[str, list[int]]]]:
+        """The symbols of each row, with their places: what can be a reason for a row to be odd."""
+        seen = value >= FIRST if known is None else known & (value >= FIRST)
+        return [
+            [(self.symbols[code - FIRST], [i]) for i, (code, there) in enumerate(zip(*row, strict=True)) if there]
+            for row in zip(value.tolist(), seen.tolist(), strict=True)
+        ]
+
     # ------------------------------------------------------------------ questions
 
     def given(self, asked: Any) -> tuple[Tensor | None, Tensor | None, None]:
@@ -163,9 +170,10 @@ class MoleculeField(Field):
         Raises:
             QueryError: a range or a set was asked for, or what is no molecule.
         """
-        if isinstance(asked, Between | OneOf | Mapping) or not isinstance(asked, str):
+        if not isinstance(asked, str) and not is_beginning(asked):
             raise QueryError(
-                f"{self.name} can be given as a SMILES, or as SELFIES with {OPEN} where it is open, not as {asked!r}"
+                f"{self.name} can be given as a SMILES, as SELFIES with {OPEN} where it is open, or as its beginning, "
+                f'("[C][C]", ...); not as {asked!r}'
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InvalidMoleculeWarning)
@@ -194,6 +202,11 @@ def pattern(text: str) -> list[str] | None:
     return [part + "]" if part != "." else part for part in text.replace(".", ".]").split("]") if part]
 
 
+def is_beginning(item: Any) -> bool:
+    """Whether this is the beginning of a SELFIES, ``("[C][C]", ...)``."""
+    return isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) and item[1] is ...
+
+
 def as_texts(raw: Any, name: str) -> list[str | None]:
     """A column of SMILES (or RDKit molecules), from whatever it comes in; ``None`` where there is nothing."""
     items: Sequence[Any] = raw.tolist() if hasattr(raw, "tolist") else list(raw)
@@ -203,6 +216,7 @@ def as_texts(raw: Any, name: str) -> list[str | None]:
             from rdkit import Chem
 
             item = Chem.MolToSmiles(item)
+        item = item[0] + OPEN if is_beginning(item) else item
         if not (item is None or isinstance(item, str) or str(item) in GAPS):
             raise DataError(f"{name}: row {row} holds {item!r} ({type(item).__name__}); a SMILES was expected")
         made.append(item.strip() if isinstance(item, str) else None)

@@ -70,7 +70,7 @@ def _structures(path: Path) -> Any:
         return smiles
     import pandas as pd
 
-    return pd.DataFrame({COLUMN: smiles}).join(pd.DataFrame(about), rsuffix="_given")
+    return pd.DataFrame({COLUMN: smiles}).join(pd.DataFrame(about).drop(columns=COLUMN, errors="ignore"))
 
 
 def write(raw: Any, path: str | os.PathLike[str]) -> None:

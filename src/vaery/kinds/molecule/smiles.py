@@ -128,13 +128,13 @@ def canonical(text: str) -> str | None:
 def from_symbols(symbols: list[str]) -> str:
     """The canonical SMILES of any symbols. To be called inside of :func:`allowing`.
 
-    Where RDKit refuses what SELFIES makes of them (one in tens of thousands of random strings), symbols are dropped
-    from the end until it does not.
+    Where RDKit refuses what SELFIES makes of them, or what it writes of that itself (of random strings of all symbols
+    of NCI one in a thousand), symbols are dropped from the end until it does not.
     """
     _, selfies = need()
     for end in range(len(symbols), 0, -1):
         found = canonical(selfies.decoder("".join(symbols[:end])))
-        if found is not None:
+        if found is not None and canonical(found) == found:
             return found
     return ""
 

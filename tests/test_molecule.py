@@ -1,0 +1,531 @@
+"""Molecules: what is found by looking, round trips, symbols that always make a molecule, files, pictures, every job."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+pytest.importorskip("rdkit", reason="molecules need RDKit")
+pytest.importorskip("selfies", reason="molecules need selfies")
+
+import selfies
+from rdkit import Chem, RDConfig
+
+from vaery import VAE, between, load, one_of, read
+from vaery.cli.app import app
+from vaery.core.check import check_kind
+from vaery.core.errors import DataError, MissingExtra, QueryError
+from vaery.core.random import Random
+from vaery.kinds import molecule as kind
+from vaery.kinds.molecule import InvalidMoleculeWarning, describe, properties
+from vaery.kinds.molecule import smiles as chemistry
+from vaery.kinds.molecule.looks import has_grammar, is_smiles
+from vaery.model import describe as fields_of
+from vaery.schema import kind_of
+
+NCI = Path(RDConfig.RDDataDir) / "NCI"
+LINES = [line.split()[0] for line in (NCI / "first_5K.smi").read_text().splitlines()]
+SOME = LINES[:400]
+ASPIRIN, CAFFEINE = "CC(=O)Oc1ccccc1C(=O)O", "Cn1c(=O)c2c(ncn2C)n(C)c1=O"
+
+
+def canonical(smiles):
+    return Chem.MolToSmiles(Chem.MolFromSmiles(smiles))
+
+
+@pytest.fixture(scope="module")
+def field():
+    return describe(SOME)
+
+
+# ---------------------------------------------------------------------------- looking
+
+
+@pytest.mark.parametrize(
+    ("values", "answer"),
+    [
+        (SOME, True),
+        ([ASPIRIN, None, CAFFEINE, float("nan")], True),
+        ([*SOME[:8], "no molecule", "nor this"], True),
+        ([*SOME[:5], "no molecule", "nor this", "or that one"], False),
+        (["N", "S", "C", "O"] * 9, False),
+        (["ICON", "BIN", "COIN", "SON", "PIN", "NOSE"], False),
+        (["the quick brown fox", "jumps over the lazy dog"], False),
+        (["yes", "no", "yes"], False),
+        ([f"C{i}" for i in range(50)], False),
+        (["CO2", "H2O", "SO2", "C6H12O6"], False),
+        (["10115", "80331", "20095"], False),
+        (["2024-01-01", "2024-01-02"], False),
+        ([1.0, 2.0], False),
+        ([None, None], False),
+        ([], False),
+    ],
+)
+def test_smiles_are_told_from_other_texts(values, answer):
+    assert is_smiles(values) is answer
+
+
+@given(st.lists(st.text(max_size=12), max_size=20))
+def test_texts_are_no_molecules(values):
+    assert not is_smiles(values) or all(map(has_grammar, values))
+
+
+def test_kinds_by_looking():
+    assert kind_of(SOME) == "molecule"
+    assert kind_of([Chem.MolFromSmiles(ASPIRIN)]) == "molecule"
+    assert kind_of(np.array(SOME)) == "molecule"
+    assert kind_of(pd.Series(SOME)) == "molecule"
+    assert kind_of(["a", "b", "a", "b"]) == "table"
+    assert kind_of(pd.DataFrame({"x": [1.0, 2.0], "unit": ["N", "C"]})) == "table"
+    assert kind.looks_like("a.smi")
+    assert kind.looks_like(Path("b.SDF"))
+    assert kind.looks_like("c.smi.gz")
+    assert not kind.looks_like("adult.csv")
+    assert not kind.looks_like(np.zeros((5, 2)))
+
+
+def test_a_column_of_smiles_is_a_field_of_its_own():
+    frame = pd.DataFrame({"name": list("ABCD") * 5, "smiles": SOME[:20], "logP": np.arange(20.0)})
+    fields = {f.name: f.kind for f in fields_of(frame)}
+    assert fields == {"smiles": "molecule", "table": "table"}
+
+
+# ---------------------------------------------------------------------------- round trips
+
+
+def test_the_contract_of_a_kind():
+    check_kind(kind, LINES[:30])
+
+
+@settings(max_examples=60)
+@given(st.lists(st.sampled_from(LINES), min_size=1, max_size=5), st.randoms(use_true_random=False))
+def test_what_was_given_comes_back_canonical(rows, random):
+    rows = [row for row in rows if Chem.MolFromSmiles(row) is not None] or [ASPIRIN]
+    other = []  # the same molecules, written from another atom on
+    for row in rows:
+        read = Chem.MolFromSmiles(row)
+        other.append(Chem.MolToSmiles(read, rootedAtAtom=random.randrange(read.GetNumAtoms())))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InvalidMoleculeWarning)  # what SELFIES cannot write is refused, not changed
+        field = describe([*rows, ASPIRIN])
+        value, known = field.pack(other)
+        back = field.unpack(value, known)
+    truth = [canonical(row) for row in rows]
+    assert [b for b in back if b is not None] == [t for b, t in zip(back, truth, strict=True) if b is not None]
+    assert sum(b is None for b in back) == sum("->" in t for t in truth)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.sampled_from(LINES[:400]), min_size=1, max_size=4), st.integers(0, 10**6))
+def test_what_is_hidden_comes_back_hidden(rows, seed):
+    field = describe(rows)
+    value, _ = field.pack(rows)
+    known = field.hide(len(rows), Random(seed))
+    again, there = field.pack(field.unpack(value * known, known))
+    there = torch.ones_like(known) if there is None else there
+    assert torch.equal(again, (value * known).int())
+    assert torch.equal(there, known)
+
+
+@pytest.mark.parametrize(
+    "smiles",
+    ["C[C@@H](N)C(=O)O", "C[C@H](N)C(=O)O", r"C/C=C\C", "C/C=C/C", "[Na+].[Cl-]", "[13CH4]", "C[N+](C)(C)CC(=O)[O-]",
+     "O=S(=O)(O)O", "[2H]C([2H])([2H])O", "c1ccc2c(c1)[nH]c1ccccc12", "C1CC1.C1CCC1", "[H][H]", ""],
+)  # fmt: skip
+def test_stereo_charges_isotopes_and_salts_survive(smiles):
+    field = describe([smiles, ASPIRIN])
+    assert field.unpack(field.pack([smiles])[0]) == [canonical(smiles)]
+
+
+def test_the_layout_of_a_packed_molecule():
+    field = describe(["CCO", "CCCC"])
+    value, known = field.pack(["OCC", "CCCC"])
+    carbon, oxygen = (2 + field.symbols.index(s) for s in ("[C]", "[O]"))
+    assert value.tolist() == [[carbon, carbon, oxygen, 1, 0], [carbon] * 4 + [1]]
+    assert known is None
+    assert field.event == field.mask == (5,)
+    assert field.codes == 4
+    assert not value.dtype.is_floating_point
+
+
+def test_known_molecules_are_kept_as_they_were_written(field):
+    value, known = field.pack(["OCC", None])
+    assert field.unpack(value, like=["OCC", None], keep=True)[0] == "OCC"
+    assert field.unpack(value, known) == ["CCO", None]
+
+
+def test_molecules_of_rdkit_are_taken():
+    field = describe([Chem.MolFromSmiles(ASPIRIN), Chem.MolFromSmiles(CAFFEINE)])
+    assert field.unpack(field.pack([Chem.MolFromSmiles(CAFFEINE)])[0]) == [CAFFEINE]
+
+
+# ---------------------------------------------------------------------------- all that is drawn is a molecule
+
+
+def test_any_symbols_are_a_molecule():
+    field = describe([row for row in LINES if Chem.MolFromSmiles(row) is not None][:1500])
+    value = torch.from_numpy(np.random.default_rng(0).integers(1, field.codes, (500, field.length)))
+    made = field.unpack(value)
+    assert all(Chem.MolFromSmiles(smiles) is not None for smiles in made)
+    assert made == [canonical(smiles) for smiles in made]
+
+
+def test_no_atom_gets_more_bonds_than_in_the_data():
+    field = describe(["CO", "C[N+](C)(C)C"])
+    assert field.bonds == {"C": 4, "N+1": 4, "O": 2}
+    oxygen = 2 + field.symbols.index("[O]")
+    assert field.unpack(torch.full((1, 4), oxygen)) == ["OOOO"]
+
+
+def test_symbols_are_dropped_where_rdkit_refuses():
+    with chemistry.allowing({"F": 3}):
+        assert chemistry.canonical(selfies.decoder("[F][=F]")) is None
+        assert chemistry.from_symbols(["[F]", "[=F]"]) == "F"
+
+
+def test_the_rules_of_selfies_are_left_as_they_were():
+    before = selfies.get_semantic_constraints()
+    field = describe(SOME[:5])
+    field.unpack(field.pack(SOME[:5])[0])
+    assert selfies.get_semantic_constraints() == before
+
+
+# ---------------------------------------------------------------------------- rows that hold none
+
+
+def test_rows_that_cannot_be_read_are_named_and_unknown():
+    rows = [ASPIRIN, "C1CC", CAFFEINE, "*C"]
+    field = describe(rows)
+    with pytest.warns(InvalidMoleculeWarning, match="2 of 4 molecules .* row 1, 'C1CC', is no SMILES .* row 3"):
+        value, known = field.pack(rows)
+    assert known is not None
+    assert known.any(1).tolist() == [True, False, True, False]
+    assert not value[~known].any()
+
+
+def test_other_fields_of_such_rows_stay_aligned():
+    frame = pd.DataFrame({"smiles": [*SOME[:39], "C1CC"], "weight": np.arange(40.0)})
+    with pytest.warns(InvalidMoleculeWarning):
+        model = VAE(steps=2, latent=2, width=8).fit(frame)
+    with pytest.warns(InvalidMoleculeWarning):
+        filled = model.impute(frame)
+    assert filled["weight"].tolist() == frame["weight"].tolist()
+    assert filled["smiles"].tolist()[:39] == SOME[:39]
+    assert Chem.MolFromSmiles(filled["smiles"][39]) is not None
+
+
+def test_nothing_but_such_rows_is_an_error():
+    with pytest.raises(DataError, match="no molecule can be read: row 0, 'C1CC', is no SMILES"):
+        describe(["C1CC", None])
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["CCO", "CCCCCCC"], "row 1, 'CCCCCCC', has 7 symbols, where the longest of the fit had 6"),
+        (["CCN"], r"row 0, 'CCN', holds \[N\]"),
+        (["CC(C)C", "CS"], r"row 1, 'CS', holds \[S\]"),
+        (["CCO", 3], r"row 1 holds 3 \(int\); a SMILES was expected"),
+    ],
+)
+def test_molecules_beyond_the_fit_are_named(rows, message):
+    field = describe(["CCO", "CC(C)C"])
+    with pytest.raises(DataError, match=message):
+        field.pack(rows)
+
+
+def test_more_bonds_than_in_the_fit_are_named():
+    with pytest.raises(DataError, match=r"row 1, .CS.C.=O., holds S with 4 bonds"):
+        describe(["CSC", "CC(C)=O"]).pack(["CSC", "CS(C)=O"])
+
+
+def test_without_the_extra_one_sentence_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "selfies", None)
+    for ask in (lambda: VAE().fit(SOME), lambda: read(NCI / "first_5K.smi"), lambda: kind.grid(["CCO"])):
+        with pytest.raises(MissingExtra, match=r"needs RDKit and selfies: pip install 'vaery\[molecules\]'"):
+            ask()
+    assert kind_of(["the quick brown fox", "jumps over", "the lazy dog", "again"] * 9) == "table"
+
+
+def test_nothing_heavy_is_imported():
+    code = "import sys, vaery; from vaery.kinds import molecule; molecule.looks_like(['yes', 'no']); "
+    code += "assert not {'rdkit', 'selfies'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ---------------------------------------------------------------------------- questions
+
+
+def test_given_takes_a_molecule_or_a_beginning(field):
+    value, known, region = field.given(ASPIRIN)
+    assert known is None
+    assert region is None
+    assert field.unpack(value) == [ASPIRIN]
+    value, known, _ = field.given("[C][C][?]")
+    assert known.sum() == 2
+    assert known[0, :2].all()
+    assert field.unpack(value, known) == ["[C][C][?]"]
+    again, there, _ = field.given(("[C][C]", ...))
+    assert torch.equal(again, value)
+    assert torch.equal(there, known)
+
+
+def test_symbols_are_the_parts_that_can_be_odd(field):
+    value, _ = field.pack(["OCC", "C=O"])
+    assert field.parts(value) == [[("[C]", [0]), ("[C]", [1]), ("[O]", [2])], [("[C]", [0]), ("[=O]", [1])]]
+    assert field.parts(value, torch.arange(field.length) > 1)[0] == [("[O]", [2])]
+
+
+@pytest.mark.parametrize("asked", [between("C", "N"), one_of("C", "N"), 3, "C1CC", ["CCO"]])
+def test_given_refuses_all_else(field, asked):
+    with pytest.raises(QueryError, match="molecule"):
+        field.given(asked)
+
+
+def test_the_summary_of_draws_is_the_one_with_most_weight():
+    field = describe(["CCO", "CCC"])
+    value = torch.stack([field.pack([smiles] * 2)[0] for smiles in ("CCO", "CCC", "CCC")])
+    weight = torch.tensor([[0.6, 0.4], [0.2, 0.3], [0.2, 0.3]])
+    assert field.summarise(value, weight, "mean") == ["CCO", "CCC"]
+
+
+def test_half_of_the_rows_stay_whole_in_training(field):
+    shown = field.hide(2000, Random(0))
+    whole = shown.all(1).float().mean()
+    beginnings = ((shown.int().diff() > 0).sum(1) == 0).float().mean()
+    assert 0.47 < whole < 0.55
+    assert 0.72 < beginnings < 0.85
+
+
+# ---------------------------------------------------------------------------- properties
+
+
+def test_properties_against_rdkit():
+    found = properties(pd.Series([ASPIRIN, None, "C1CC"], index=[7, 8, 9]))
+    assert list(found.columns) == ["logP", "QED", "SAS", "weight", "TPSA"]
+    assert list(found.index) == [7, 8, 9]
+    np.testing.assert_allclose(found.loc[7], [1.3101, 0.5501, 1.58, 180.159, 63.6], rtol=2e-3)
+    assert found.loc[[8, 9]].isna().all().all()
+
+
+def test_polar_surfaces_against_the_file_that_comes_with_rdkit():
+    table = pd.read_csv(NCI / "first_5k.tpsa.csv", skiprows=1, header=None, names=["smiles", "tpsa"])[:200]
+    found = properties(table["smiles"])["TPSA"]
+    assert found.notna().sum() > 195
+    np.testing.assert_allclose(found.fillna(table["tpsa"]), table["tpsa"], atol=0.02)
+
+
+# ---------------------------------------------------------------------------- files and pictures
+
+
+def test_smi_files(tmp_path):
+    (tmp_path / "a.smi").write_text("smiles name\nCCO ethanol\n\n# no molecule\nC1CC broken\n")
+    assert read(tmp_path / "a.smi") == ["CCO", "C1CC"]
+    with gzip.open(tmp_path / "b.smi.gz", "wt") as file:
+        file.write("CCO\nCCN\n")
+    assert read(str(tmp_path / "b.smi.gz")) == ["CCO", "CCN"]
+    kind.write(["CCO", None, "CCN"], tmp_path / "c.smi")
+    assert read(tmp_path / "c.smi") == ["CCO", "CCN"]
+    kind.write(["CCO"], tmp_path / "d.csv")
+    assert pd.read_csv(tmp_path / "d.csv")["smiles"].tolist() == ["CCO"]
+    assert read(NCI / "first_5K.smi") == LINES
+
+
+def test_sdf_files(tmp_path):
+    frame = read(NCI / "first_200.props.sdf")
+    assert len(frame) == 200
+    assert frame["smiles"].notna().all()
+    assert frame.shape[1] > 3
+    source = (NCI / "first_200.props.sdf").read_text().split("$$$$\n")
+    broken = source[0].replace(" C  ", " Qq ", 1)
+    (tmp_path / "three.sdf").write_text("$$$$\n".join([source[1], broken, source[2], ""]))
+    frame = read(tmp_path / "three.sdf")
+    assert frame["smiles"][1] == "record 1 of three.sdf"
+    with pytest.warns(InvalidMoleculeWarning, match="record 1 of three.sdf"):
+        describe(frame["smiles"]).pack(frame["smiles"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error", "message"),
+    [
+        ("none.smi", None, FileNotFoundError, "there is no file"),
+        ("empty.smi", b"", DataError, "is empty"),
+        ("foreign.smi", b"\xff\xfe\x00\x81", DataError, "cannot be read"),
+        ("foreign.smi.gz", b"CCO", DataError, "cannot be read"),
+        ("empty.sdf", b"", DataError, "is empty"),
+    ],
+)
+def test_bad_files(tmp_path, name, content, error, message):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(error, match=message):
+        kind.read(tmp_path / name)
+
+
+def test_a_sheet_shows_every_molecule(tmp_path):
+    sheet = np.asarray(kind.grid([ASPIRIN, CAFFEINE, "CCO"], columns=3, side=120, labels=["a", "b", "c"]).convert("L"))
+    assert sheet.shape == (120, 360)
+    assert all((part < 128).any() for part in np.split(sheet, 3, 1))
+    kind.write([ASPIRIN, None], tmp_path / "a.png")
+    kind.write([ASPIRIN], tmp_path / "a.svg")
+    assert (tmp_path / "a.png").stat().st_size > 1000
+    assert "<svg" in (tmp_path / "a.svg").read_text()
+    with pytest.raises(DataError, match="molecule 1 is 'C1CC'"):
+        kind.grid(["CCO", "C1CC"])
+
+
+# ---------------------------------------------------------------------------- every job
+
+
+@pytest.fixture(scope="module")
+def data():
+    small = [row for row in map(canonical, SOME) if len(row) < 24][:150]
+    return {"molecule": small, "property": properties(small)}
+
+
+@pytest.fixture(scope="module")
+def model(data):
+    return VAE(steps=60, latent=8, width=32, batch=64).fit(data)
+
+
+def valid(rows):
+    return all(isinstance(row, str) and Chem.MolFromSmiles(row) is not None for row in rows)
+
+
+def test_generate(model):
+    made = model.generate(30, seed=1)
+    assert valid(made["molecule"])
+    assert len(made["property"]) == 30
+    assert made["molecule"] == model.generate(30, seed=1)["molecule"]
+    assert len(set(made["molecule"])) > 5
+
+
+def test_generate_inside_ranges_of_properties(model):
+    made = model.generate(20, given={"logP": between(1, 2), "QED": between(0.4, 1)}, seed=1)
+    assert valid(made["molecule"])
+    assert made["property"]["logP"].between(1, 2).all()
+    assert made["property"]["QED"].between(0.4, 1).all()
+
+
+def test_generate_what_begins_as_asked(model, data):
+    for smiles in model.generate(10, given={"molecule": "[C][C][?]"}, seed=1)["molecule"]:
+        assert valid([smiles])
+    field = model.fields_[0]
+    evidence, _ = model.schema_.given({"molecule": "[C][C][?]"})
+    drawn = member_generate(model, evidence)
+    assert (drawn[:, :2] == evidence.values["molecule"][0, :2]).all()
+    assert field.unpack(drawn[:1]) is not None
+
+
+def member_generate(model, evidence):
+    from vaery.jobs.generate import generate
+
+    return generate(model.joint_, evidence, rng=Random(0), n=10).values["molecule"]
+
+
+def test_a_given_molecule_comes_back_as_it_is(model):
+    made = model.generate(3, given={"molecule": "CCO"}, seed=1)
+    assert made["molecule"] == ["CCO"] * 3
+
+
+def test_properties_from_molecules_and_molecules_from_properties(model, data):
+    rows = {"molecule": data["molecule"][:5], "property": data["property"][:5]}
+    filled = model.impute({"molecule": rows["molecule"], "property": rows["property"].assign(logP=np.nan)})
+    assert filled["property"]["logP"].notna().all()
+    assert filled["molecule"] == rows["molecule"]
+    made = model.impute({"property": rows["property"], "molecule": [None] * 5})
+    assert valid(made["molecule"])
+    pd.testing.assert_frame_equal(made["property"], rows["property"])
+    assert len(model.predict({"molecule": rows["molecule"]}, target="QED")) == 5
+
+
+def test_reconstruct_interpolate_embed_and_score(model, data):
+    rows = {name: part[:4] for name, part in data.items()}
+    assert valid(model.reconstruct(rows)["molecule"])
+    assert model.transform(rows).shape == (4, 8)
+    scores = model.score_samples(rows)
+    assert np.isfinite(scores).all()
+    np.testing.assert_allclose(scores[:2], model.score_samples({k: v[:2] for k, v in rows.items()}), rtol=1e-4)
+    way = model.interpolate({"molecule": data["molecule"][:1]}, {"molecule": data["molecule"][1:2]}, steps=5)
+    assert valid(way["molecule"])
+    assert len(way["molecule"]) == 5
+
+
+def test_detect_names_molecules(model, data):
+    found = model.detect({name: part[:5] for name, part in data.items()})
+    assert list(found.columns) == ["bits", "p_value", "outlier", "reasons"]
+    assert all(reason[-1]["cell"] == "together" for reason in found["reasons"])
+
+
+def test_save_and_load_change_nothing(model, data, tmp_path):
+    model.save(tmp_path / "m.vaery")
+    again = load(tmp_path / "m.vaery")
+    assert again.fields_ == model.fields_
+    assert again.generate(5, seed=3)["molecule"] == model.generate(5, seed=3)["molecule"]
+    rows = {name: part[:4] for name, part in data.items()}
+    np.testing.assert_array_equal(again.transform(rows), model.transform(rows))
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*words):
+    found = CliRunner().invoke(app, [*map(str, words), *(["--json"] if words[0] != "fit" else [])])
+    assert found.exit_code == 0, found.stderr
+    return found
+
+
+def test_the_command_line(desk):
+    rows = [row for row in SOME if len(row) < 20][:60]
+    kind.write(rows, "some.smi")
+    run("fit", "some.smi", "-o", "m.vaery", "--epochs", 1, "--set", "width=16", "--set", "latent=2", "--quiet")
+    assert valid(json.loads(run("generate", "m.vaery", "-n", 4, "--seed", 1).stdout)["result"])
+    run("generate", "m.vaery", "-n", 4, "-o", "new.smi")
+    assert valid(read("new.smi"))
+    run("generate", "m.vaery", "-n", 4, "-o", "new.png")
+    run("generate", "m.vaery", "-n", 4, "-o", "new.csv")
+    assert valid(pd.read_csv("new.csv")["smiles"])
+    run("reconstruct", "m.vaery", "some.smi", "-o", "again.smi")
+    run("detect", "m.vaery", "some.smi", "-o", "odd.csv")
+    assert len(pd.read_csv("odd.csv")) == 60
+
+
+@pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame])
+def test_a_table_with_molecules_comes_back_as_one(desk, make):
+    rows = [row for row in map(canonical, SOME) if len(row) < 20][:60]
+    frame = make({"id": np.arange(60) % 3, "smiles": rows, "logP": properties(rows)["logP"].to_numpy()})
+    model = VAE(steps=3, latent=2, width=16).fit(frame)
+    made = model.generate(5, given={"logP": between(0, 2)}, seed=1)
+    assert type(made) is make
+    assert valid(made["smiles"].to_list())
+    assert made["logP"].is_between(0, 2).all() if make is pl.DataFrame else made["logP"].between(0, 2).all()
+    filled = model.impute(frame)
+    assert list(filled.columns) == ["id", "smiles", "logP"]
+    assert filled["smiles"].to_list() == rows
+    assert len(model.score_samples(frame[["smiles"]])) == 60
+
+
+def test_a_csv_with_molecules_on_the_command_line(desk):
+    rows = [row for row in map(canonical, SOME) if len(row) < 20][:60]
+    pd.DataFrame({"smiles": rows, "logP": properties(rows)["logP"]}).to_csv("some.csv", index=False)
+    run("fit", "some.csv", "-o", "m.vaery", "--epochs", 1, "--set", "width=16", "--set", "latent=2", "--quiet")
+    run("generate", "m.vaery", "-n", 4, "--given", "logP=0..2", "-o", "new.csv")
+    made = pd.read_csv("new.csv")
+    assert valid(made["smiles"])
+    assert made["logP"].between(0, 2).all()
