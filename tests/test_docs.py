@@ -77,11 +77,13 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch, quick):
-    """A folder to work in, with the table of people and the pictures that the pages speak of."""
+    """A folder to work in, with the tables and the pictures that the pages speak of."""
     monkeypatch.chdir(tmp_path)
     people(240).to_csv("adult.csv", index=False)
     people(120, seed=1).to_csv("held_out.csv", index=False)
     np.save("digits.npy", load_digits().images.astype(np.uint8))
+    molecules = [f"{'C' * n}C({end})=O" for n in range(12) for end in "NOC"]
+    pd.DataFrame({"smiles": molecules, "logP": np.arange(36) / 9}).to_csv("molecules.csv", index=False)
     return tmp_path
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
@@ -13,10 +15,11 @@ from torch import Tensor
 from vaery.core.errors import DataError, QueryError
 from vaery.core.field import Field
 from vaery.core.random import Random
-from vaery.core.tokens import END, FIRST, PAD
-from vaery.kinds.molecule.smiles import Molecule, allowing, canonical, from_symbols, molecule
+from vaery.core.tokens import END, FIRST
+from vaery.kinds.molecule.pieces import cut, learn, names
+from vaery.kinds.molecule.smiles import Molecule, allowing, canonical, from_symbols, molecule, split
 
-OPEN, STOP, NOTHING = "[?]", "[end]", "[nop]"  # in a pattern: not known, the end, after the end
+OPEN, STOP, NOTHING, BAR = "[?]", "[end]", "[nop]", "|"  # not known, the end, after the end, between pieces
 GAPS = ("nan", "<NA>", "NaT")  # how values that are none look
 SHOWN = 3  # rows that a warning names
 
@@ -28,21 +31,22 @@ class InvalidMoleculeWarning(UserWarning):
 
 @dataclass(frozen=True)
 class MoleculeField(Field):
-    """Molecules. ``E = M = (L,)``: codes of SELFIES symbols, see :mod:`vaery.core.tokens`.
+    """Molecules. ``E = M = (L,)``: codes of pieces of their SELFIES, see :mod:`vaery.core.tokens`.
 
-    Raw data is a list of SMILES, ``None`` where a molecule is not known; what comes back is canonical. A molecule of
-    which only some symbols are known is written as its SELFIES with ``[?]`` for a symbol that is not known (and
-    ``[end]`` for the end); what comes after the last symbol is not known either. So ``"[C][C][?]"`` is what begins with
-    two carbons; ``("[C][C]", ...)`` says the same.
+    Raw data is a list of SMILES, ``None`` where a molecule is not known; what comes back is canonical.
+    ``("[C][C]", ...)`` is a molecule of which only the beginning is known, as SELFIES. One of which any other pieces
+    are known is written with a bar between pieces and ``[?]`` for those that are not.
 
     Attributes:
-        symbols: of the data, the commonest first; the code of the first is 2.
-        length: L, one more than the symbols of the longest molecule.
+        symbols: of SELFIES in the data, the commonest first; the code of the first is 2.
+        pairs: codes that stand side by side so often that together they have a code of their own (:mod:`.pieces`).
+        length: L, of the longest molecule in pieces and a quarter more.
         bonds: sort of atom → the most bonds it has in the data; more are never drawn.
     """
 
     kind: ClassVar[str] = "molecule"
     symbols: tuple[str, ...]
+    pairs: tuple[tuple[int, int], ...]
     length: int
     bonds: Mapping[str, int]
 
@@ -57,7 +61,12 @@ class MoleculeField(Field):
     @property
     def codes(self) -> int:
         """How many codes there are, nothing and the end among them."""
-        return FIRST + len(self.symbols)
+        return FIRST + len(self.symbols) + len(self.pairs)
+
+    @cached_property
+    def pieces(self) -> list[str]:
+        """What each code is made of."""
+        return [NOTHING, STOP, *names(self.symbols, self.pairs)]
 
     # ------------------------------------------------------------------ raw → packed
 
@@ -65,46 +74,73 @@ class MoleculeField(Field):
         """SMILES as codes. Rows that hold no molecule are unknown, and a warning names them.
 
         Raises:
-            DataError: a molecule has a symbol that was never seen, more bonds than any atom of its sort, or is longer
-                than all; the message names the row.
+            DataError: a molecule has a symbol that was never seen, more bonds than any atom of its sort, or is too
+                long; the message names the row.
         """
         texts = as_texts(raw, self.name)
-        value = torch.zeros(len(texts), self.length, dtype=torch.int32)
-        known = torch.ones(len(texts), self.length, dtype=torch.bool)
-        code = {symbol: FIRST + i for i, symbol in enumerate(self.symbols)} | {STOP: END, NOTHING: PAD}
+        whole: dict[int, list[int]] = {}  # row → symbols
+        partly: dict[int, list[int]] = {}
         wrong: dict[int, str] = {}
         with allowing():
             for row, text in enumerate(texts):
-                found = None if text is None else pattern(text) or molecule(text)
-                if found is None or isinstance(found, str):
-                    known[row] = False
-                    wrong |= {} if found is None else {row: found}
+                if text is None:
                     continue
-                symbols = self._fitting(found, row, str(text))
-                places = [i for i, symbol in enumerate(symbols) if symbol != OPEN]
-                value[row, places] = torch.tensor([code[symbols[i]] for i in places], dtype=torch.int32)
-                if isinstance(found, list):
-                    known[row] = False
-                    known[row, places] = True
+                if isinstance(text, Opened):
+                    partly[row] = self._opened(text, row)
+                    continue
+                found = molecule(text)
+                if isinstance(found, str):
+                    wrong[row] = found
+                else:
+                    whole[row] = self._codes(found.symbols, row, text, found.bonds)
         warn(self.name, texts, wrong)
+        return self._placed(len(texts), whole, partly)
+
+    def _placed(
+        self, rows: int, whole: Mapping[int, list[int]], partly: Mapping[int, list[int]]
+    ) -> tuple[Tensor, Tensor | None]:
+        """Codes by row, of whole molecules without their end and of others with -1 where they are open."""
+        value = torch.zeros(rows, self.length, dtype=torch.int32)
+        known = torch.zeros(rows, self.length, dtype=torch.bool)
+        for row, codes in zip(whole, cut(list(whole.values()), self._first, self.pairs), strict=True):
+            self._check(len(codes) < self.length, row, f"is {len(codes)} pieces long, where {self.length - 1} fit")
+            value[row, : len(codes) + 1] = torch.tensor([*codes, END], dtype=torch.int32)
+            known[row] = True
+        for row, codes in partly.items():
+            self._check(len(codes) <= self.length, row, f"is {len(codes)} pieces long, where {self.length} fit")
+            part = torch.tensor(codes, dtype=torch.int32)
+            value[row, : len(codes)], known[row, : len(codes)] = part.clamp(min=0), part >= 0
         return value, None if bool(known.all()) else known
 
-    def _fitting(self, found: Molecule | list[str], row: int, text: str) -> list[str]:
-        """The symbols of a molecule, if this field can hold it."""
-        symbols = found if isinstance(found, list) else [*found.symbols, STOP]
-        there = {*self.symbols, OPEN, STOP, NOTHING}
-        new = next((symbol for symbol in symbols if symbol not in there), None)
-        bonds = [] if isinstance(found, list) else found.bonds
+    @property
+    def _first(self) -> int:
+        return FIRST + len(self.symbols)
+
+    def _codes(self, symbols: Sequence[str], row: int, text: str, bonds: Any = ()) -> list[int]:
+        """Codes of symbols, if this field knows them."""
+        code = self._code
+        new = next((symbol for symbol in symbols if symbol not in code), None)
         more = next((f"{atom} with {most} bonds" for atom, most in bonds if most > self.bonds.get(atom, 0)), None)
-        if len(symbols) > self.length:
-            why = f"has {len(symbols) - 1} symbols, where the longest of the fit had {self.length - 1}"
-        elif new or more:
-            why = f"holds {new or more}, which no molecule of the fit did"
-        else:
-            return symbols
-        raise DataError(
-            f"{self.name}: row {row}, {shown(text)}, {why}; leave it out, or fit on molecules like it as well"
-        )
+        self._check(not (new or more), row, f"{shown(text)}, holds {new or more}, which no molecule of the fit did")
+        return [code[symbol] for symbol in symbols]
+
+    @cached_property
+    def _code(self) -> dict[str, int]:
+        return {symbol: FIRST + i for i, symbol in enumerate(self.symbols)}
+
+    def _opened(self, text: Opened, row: int) -> list[int]:
+        """Codes of a molecule of which some is open, -1 there."""
+        if BAR not in text:
+            return cut([self._codes(split(text), row, text)], self._first, self.pairs)[0]
+        code = {piece: i for i, piece in enumerate(self.pieces)} | {OPEN: -1}
+        pieces = [piece for piece in text.split(BAR) if piece]
+        new = next((piece for piece in pieces if piece not in code), None)
+        self._check(new is None, row, f"{shown(text)}, holds {new}, which no molecule of the fit did")
+        return [code[piece] for piece in pieces]
+
+    def _check(self, fine: bool, row: int, why: str) -> None:
+        if not fine:
+            raise DataError(f"{self.name}: row {row}, {why}; leave it out, or fit on molecules like it as well")
 
     # ------------------------------------------------------------------ packed → raw
 
@@ -133,13 +169,13 @@ class MoleculeField(Field):
     def _text(self, codes: list[int], seen: list[bool] | None) -> str | None:
         if seen is None or all(seen):
             ends = next((i for i, code in enumerate(codes) if code < FIRST), len(codes))
-            return from_symbols([self.symbols[code - FIRST] for code in codes[:ends]])
+            return from_symbols(split("".join(self.pieces[code] for code in codes[:ends])))
         if not any(seen):
             return None
-        names = [NOTHING, STOP, *self.symbols]
-        last = len(seen) - 1 - seen[::-1].index(True)
-        written = [names[code] if there else OPEN for code, there in zip(codes, seen, strict=True)][: last + 1]
-        return "".join(written) + (OPEN if all(seen[: last + 1]) else "")
+        last = len(seen) - seen[::-1].index(True)
+        return Opened(
+            BAR.join(self.pieces[c] if there else OPEN for c, there in zip(codes[:last], seen, strict=False)) + BAR
+        )
 
     def summarise(
         self, value: Tensor, weight: Tensor, how: str | float, like: Any = None, keep: bool = False
@@ -155,25 +191,25 @@ class MoleculeField(Field):
         return self.unpack(packed, like=like, keep=keep)
 
     def parts(self, value: Tensor, known: Tensor | None = None) -> list[list[tuple[str, list[int]]]]:
-        """The symbols of each row, with their places: what can be a reason for a row to be odd."""
+        """The pieces of each row, with their places: what can be a reason for a row to be odd."""
         seen = value >= FIRST if known is None else known & (value >= FIRST)
         return [
-            [(self.symbols[code - FIRST], [i]) for i, (code, there) in enumerate(zip(*row, strict=True)) if there]
+            [(self.pieces[code], [i]) for i, (code, there) in enumerate(zip(*row, strict=True)) if there]
             for row in zip(value.tolist(), seen.tolist(), strict=True)
         ]
 
     # ------------------------------------------------------------------ questions
 
     def given(self, asked: Any) -> tuple[Tensor | None, Tensor | None, None]:
-        """One molecule, or the pattern of one.
+        """One molecule, or the beginning of one.
 
         Raises:
             QueryError: a range or a set was asked for, or what is no molecule.
         """
         if not isinstance(asked, str) and not is_beginning(asked):
             raise QueryError(
-                f"{self.name} can be given as a SMILES, as SELFIES with {OPEN} where it is open, or as its beginning, "
-                f'("[C][C]", ...); not as {asked!r}'
+                f'{self.name} can be given as a SMILES, or as the beginning of its SELFIES, ("[C][C]", ...); not as '
+                f"{asked!r}"
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InvalidMoleculeWarning)
@@ -192,14 +228,12 @@ class MoleculeField(Field):
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> MoleculeField:
         values: dict[str, Any] = {k: v for k, v in data.items() if k != "kind"}
-        return cls(**{**values, "symbols": tuple(data["symbols"]), "bonds": dict(data["bonds"])})
+        pairs = tuple((left, right) for left, right in data["pairs"])
+        return cls(**{**values, "symbols": tuple(data["symbols"]), "pairs": pairs, "bonds": dict(data["bonds"])})
 
 
-def pattern(text: str) -> list[str] | None:
-    """The symbols of a molecule of which some are open; ``None``: this is none such."""
-    if OPEN not in text:
-        return None
-    return [part + "]" if part != "." else part for part in text.replace(".", ".]").split("]") if part]
+class Opened(str):
+    """SELFIES of which some is open: a beginning, or pieces between bars."""
 
 
 def is_beginning(item: Any) -> bool:
@@ -216,10 +250,10 @@ def as_texts(raw: Any, name: str) -> list[str | None]:
             from rdkit import Chem
 
             item = Chem.MolToSmiles(item)
-        item = item[0] + OPEN if is_beginning(item) else item
+        item = Opened(item[0]) if is_beginning(item) else item
         if not (item is None or isinstance(item, str) or str(item) in GAPS):
             raise DataError(f"{name}: row {row} holds {item!r} ({type(item).__name__}); a SMILES was expected")
-        made.append(item.strip() if isinstance(item, str) else None)
+        made.append(item if isinstance(item, Opened) else item.strip() if isinstance(item, str) else None)
     return made
 
 
@@ -249,21 +283,23 @@ def describe(raw: Any, name: str = "molecule", likelihood: str = "autoregressive
         MissingExtra: RDKit or selfies is not installed.
     """
     texts = as_texts(raw, name)
-    counts: dict[str, int] = {}
+    molecules: list[list[str]] = []
     bonds: dict[str, int] = {}
-    longest, wrong = 0, ""
+    wrong = ""
     with allowing():
         for row, text in enumerate(texts):
             found = None if text is None else molecule(text)
-            if not isinstance(found, Molecule):
+            if isinstance(found, Molecule):
+                molecules.append(found.symbols)
+                bonds |= {atom: most for atom, most in found.bonds if most > bonds.get(atom, 0)}
+            else:
                 wrong = wrong or f": row {row}, {shown(str(text))}, {found or 'is empty'}"
-                continue
-            symbols = found.symbols
-            longest = max(longest, len(symbols))
-            for symbol in symbols:
-                counts[symbol] = counts.get(symbol, 0) + 1
-            bonds |= {atom: most for atom, most in found.bonds if most > bonds.get(atom, 0)}
+    counts = Counter(symbol for symbols in molecules for symbol in symbols)
     if not counts:
         raise DataError(f"{name}: no molecule can be read{wrong}; SMILES were expected, for instance 'CCO'")
     symbols = tuple(sorted(counts, key=lambda symbol: (-counts[symbol], symbol)))
-    return MoleculeField(name, likelihood, symbols, longest + 1, dict(sorted(bonds.items())))
+    code = {symbol: FIRST + i for i, symbol in enumerate(symbols)}
+    written = [[code[symbol] for symbol in symbols] for symbols in molecules]
+    pairs = learn(written, FIRST + len(symbols))
+    longest = max(map(len, cut(written, FIRST + len(symbols), pairs)))
+    return MoleculeField(name, likelihood, symbols, pairs, longest + longest // 4 + 2, dict(sorted(bonds.items())))

@@ -6,6 +6,7 @@ have. Here these numbers are the most that were seen in the data.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from vaery.core.errors import extra
 ANY = "?"  # what SELFIES calls atoms of which nothing else is said
 MOST = 20  # more bonds than any atom has
 LOCK = threading.RLock()
+SYMBOL = re.compile(r"\[[^\]]*\]|\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,7 @@ class Molecule:
     @property
     def symbols(self) -> list[str]:
         """The symbols of its SELFIES, in order."""
-        import selfies
-
-        return list(selfies.split_selfies(self.selfies))
+        return split(self.selfies)
 
 
 def need() -> tuple[Any, Any]:
@@ -116,6 +116,15 @@ def _molecule(text: str) -> Molecule | str:
 def _same(bonds: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
     """One copy of what many molecules share."""
     return bonds
+
+
+def split(selfies: str) -> list[str]:
+    """The symbols of a SELFIES.
+
+    >>> split("[Na+].[C][O]")
+    ['[Na+]', '.', '[C]', '[O]']
+    """
+    return SYMBOL.findall(selfies)
 
 
 def canonical(text: str) -> str | None:
