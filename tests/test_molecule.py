@@ -487,6 +487,8 @@ def test_detect_names_molecules(model, data):
     found = model.detect({name: part[:5] for name, part in data.items()})
     assert list(found.columns) == ["bits", "p_value", "outlier", "reasons"]
     assert all(reason[-1]["cell"] == "together" for reason in found["reasons"])
+    alone = model.detect({"molecule": data["molecule"][:5]})  # rows may come without their properties
+    assert np.isfinite(alone["bits"]).all()
 
 
 def test_save_and_load_change_nothing(model, data, tmp_path):

@@ -13,7 +13,7 @@ from vaery.core.random import Random
 from vaery.flags import Flag
 from vaery.inference import conditionals, known_cells
 from vaery.joint import Joint
-from vaery.surprise import Shares, columns, given_others, per_row
+from vaery.surprise import Shares, columns, columns_of, given_others, per_row
 from vaery.target import hide, raw_cells
 
 TOGETHER = "together"  # what is odd about a row as a whole
@@ -63,7 +63,8 @@ def _beyond(joint: Joint, evidence: Evidence, calibration: Mapping[str, Any]) ->
     if "usual" not in calibration:
         return None
     others = given_others(joint, evidence, rng=Random(0, joint.device, share_rows=True))
-    return (columns(joint, evidence, others)[0] - torch.tensor(calibration["usual"])).float()
+    usual = torch.tensor(calibration["usual"])[columns_of(joint, others)]
+    return (columns(joint, evidence, others)[0] - usual).float()
 
 
 def _flagged(joint: Joint, evidence: Evidence, count: int, flagged: Sequence[Flag]) -> list[list[dict[str, Any]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -99,6 +99,17 @@ def usual(joint: Joint, rows: Evidence, *, rng: Random) -> list[float]:
     bits, known = columns(joint, rows, given_others(joint, rows, rng=rng))
     mean = (bits.double() * known).sum(0) / known.sum(0).clamp(min=1)
     return [round(float(cost), 6) for cost in mean]
+
+
+def columns_of(joint: Joint, fields: Collection[str]) -> list[int]:
+    """Which of all named columns, side by side, are those of these fields: rows may come without the others."""
+    found: list[int] = []
+    start = 0
+    for name, field in joint.fields.items():
+        size = field.mask[0] if _named(joint, name) else 0
+        found += range(start, start + size) if name in fields else []
+        start += size
+    return found
 
 
 def _named(joint: Joint, name: str) -> bool:

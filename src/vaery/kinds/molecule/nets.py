@@ -11,7 +11,6 @@ from vaery.core.members import member
 from vaery.kinds.molecule.field import MoleculeField
 from vaery.nets.sequence import SequenceEncoder
 
-BETA = 0.1  # x
 MANY = 5000  # molecules for which the networks are of full size
 
 
@@ -51,5 +50,5 @@ def suggest(field: MoleculeField, rows: int) -> dict[str, Any]:
             "steps": min(20_000, max(1500, rows * 30 // 128)),
             "precision": "bfloat16",
         },
-        "objective": {"beta": BETA},
+        "objective": {"beta": 0.2},
     }
