@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -218,10 +219,21 @@ def test_no_atom_gets_more_bonds_than_in_the_data():
     assert field.unpack(torch.full((1, 4), oxygen)) == ["OOOO"]
 
 
-def test_symbols_are_dropped_where_rdkit_refuses():
-    with chemistry.allowing({"F": 3}):
-        assert chemistry.canonical(selfies.decoder("[F][=F]")) is None
-        assert chemistry.from_symbols(["[F]", "[=F]"]) == "F"
+def test_what_is_drawn_can_be_packed_again(field):
+    value = torch.from_numpy(np.random.default_rng(1).integers(1, field.codes, (200, field.length)))
+    made = field.unpack(value)
+    assert field.unpack(field.pack(made)[0]) == made
+    assert np.mean([len(smiles) for smiles in made]) > 5
+
+
+def test_symbols_are_dropped_from_the_end_where_they_make_none():
+    field = describe(["CCO", "CN(C)C", "C[N+](C)(C)C"])
+    field = replace(field, bonds={**field.bonds, "O": 3})  # three bonds of an oxygen, which RDKit refuses
+    codes = [2 + field.symbols.index(symbol) for symbol in ("[C]", "[O]", "[Branch1]", "[C]", "[C]", "[C]")]
+    with chemistry.allowing(field.bonds, others=1):
+        refused = chemistry.decoded(["[C]", "[O]", "[Branch1]", "[C]", "[C]", "[C]"])
+        assert chemistry.canonical(refused) is None
+    assert field.unpack(torch.tensor([[*codes, 1]])) == ["COC"]
 
 
 def test_the_rules_of_selfies_are_left_as_they_were():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -17,7 +17,7 @@ from vaery.core.field import Field
 from vaery.core.random import Random
 from vaery.core.tokens import END, FIRST
 from vaery.kinds.molecule.pieces import cut, learn, names
-from vaery.kinds.molecule.smiles import Molecule, allowing, canonical, from_symbols, molecule, split
+from vaery.kinds.molecule.smiles import Molecule, allowing, canonical, decoded, molecule, split
 
 OPEN, STOP, NOTHING, BAR = "[?]", "[end]", "[nop]", "|"  # not known, the end, after the end, between pieces
 GAPS = ("nan", "<NA>", "NaT")  # how values that are none look
@@ -120,9 +120,13 @@ class MoleculeField(Field):
         """Codes of symbols, if this field knows them."""
         code = self._code
         new = next((symbol for symbol in symbols if symbol not in code), None)
-        more = next((f"{atom} with {most} bonds" for atom, most in bonds if most > self.bonds.get(atom, 0)), None)
+        more = self._more(bonds)
         self._check(not (new or more), row, f"{shown(text)}, holds {new or more}, which no molecule of the fit did")
         return [code[symbol] for symbol in symbols]
+
+    def _more(self, bonds: Iterable[tuple[str, int]]) -> str | None:
+        """The first atom with more bonds than any of its sort in the data."""
+        return next((f"{atom} with {most} bonds" for atom, most in bonds if most > self.bonds.get(atom, 0)), None)
 
     @cached_property
     def _code(self) -> dict[str, int]:
@@ -157,25 +161,61 @@ class MoleculeField(Field):
         ``keep``: those that are known in ``like`` as they are there.
         """
         rows = value.detach().cpu().long().tolist()
-        seen: list[Any] = [None] * len(rows) if known is None else known.cpu().tolist()
-        with allowing(self.bonds, others=1):
-            made = [self._text(row, cells) for row, cells in zip(rows, seen, strict=True)]
-            if keep and like is not None:
-                own = as_texts(like, self.name)
-                kept = [text is not None and canonical(text) is not None for text in own]
-                made = [a if there else b for a, b, there in zip(own, made, kept, strict=True)]
+        whole = [True] * len(rows) if known is None else known.all(1).tolist()
+        drawn = iter(self._drawn([codes for codes, there in zip(rows, whole, strict=True) if there]))
+        seen = [None] * len(rows) if known is None else known.cpu().tolist()
+        made: list[str | None] = [
+            next(drawn) if there else self._open(codes, cells)
+            for codes, there, cells in zip(rows, whole, seen, strict=True)
+        ]
+        if not keep or like is None:
+            return made
+        with allowing():
+            own = as_texts(like, self.name)
+            return [a if a is not None and canonical(a) is not None else b for a, b in zip(own, made, strict=True)]
+
+    def _drawn(self, rows: list[list[int]]) -> list[str]:
+        """Canonical SMILES of any codes, each of which can be packed again.
+
+        Where RDKit refuses what SELFIES makes of them (of random codes of the symbols of NCI, one in a thousand), or
+        what it makes cannot be packed (it may take symbols that no molecule of the fit had), symbols are dropped from
+        the end until it can.
+        """
+        symbols = []
+        for codes in rows:
+            ends = next((i for i, code in enumerate(codes) if code < FIRST), len(codes))
+            symbols.append(split("".join(self.pieces[code] for code in codes[:ends])))
+        made, left = [""] * len(rows), list(range(len(rows)))
+        while left:
+            with allowing(self.bonds, others=1):
+                texts = [decoded(symbols[row]) for row in left]
+            with allowing():
+                found = [molecule(text) for text in texts]
+            wrong = []
+            for row, one in zip(left, found, strict=True):
+                if isinstance(one, Molecule) and self._fits(one):
+                    made[row] = one.smiles
+                else:
+                    symbols[row].pop()
+                    wrong.append(row)
+            left = wrong
         return made
 
-    def _text(self, codes: list[int], seen: list[bool] | None) -> str | None:
-        if seen is None or all(seen):
-            ends = next((i for i, code in enumerate(codes) if code < FIRST), len(codes))
-            return from_symbols(split("".join(self.pieces[code] for code in codes[:ends])))
+    def _fits(self, found: Molecule) -> bool:
+        """Whether a molecule can be packed."""
+        symbols = found.symbols
+        if any(symbol not in self._code for symbol in symbols) or self._more(found.bonds):
+            return False
+        codes = [self._code[symbol] for symbol in symbols]
+        return len(codes) < self.length or len(cut([codes], self._first, self.pairs)[0]) < self.length
+
+    def _open(self, codes: list[int], seen: list[bool]) -> str | None:
+        """A molecule of which not all is known."""
         if not any(seen):
             return None
         last = len(seen) - seen[::-1].index(True)
-        return Opened(
-            BAR.join(self.pieces[c] if there else OPEN for c, there in zip(codes[:last], seen, strict=False)) + BAR
-        )
+        cells = [self.pieces[c] if there else OPEN for c, there in zip(codes[:last], seen, strict=False)]
+        return Opened(BAR.join(cells) + BAR)
 
     def summarise(
         self, value: Tensor, weight: Tensor, how: str | float, like: Any = None, keep: bool = False

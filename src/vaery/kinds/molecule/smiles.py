@@ -134,18 +134,10 @@ def canonical(text: str) -> str | None:
     return None if read is None else chem.MolToSmiles(read)
 
 
-def from_symbols(symbols: list[str]) -> str:
-    """The canonical SMILES of any symbols. To be called inside of :func:`allowing`.
-
-    Where RDKit refuses what SELFIES makes of them, or what it writes of that itself (of random strings of all symbols
-    of NCI one in a thousand), symbols are dropped from the end until it does not.
-    """
+def decoded(symbols: list[str]) -> str:
+    """What SELFIES makes of any symbols, a SMILES that is not canonical. To be called inside of :func:`allowing`."""
     _, selfies = need()
-    for end in range(len(symbols), 0, -1):
-        found = canonical(selfies.decoder("".join(symbols[:end])))
-        if found is not None and canonical(found) == found:
-            return found
-    return ""
+    return selfies.decoder("".join(symbols))
 
 
 def to_selfies(smiles: str) -> str:
