@@ -163,7 +163,7 @@ class MoleculeField(Field):
         rows = value.detach().cpu().long().tolist()
         whole = [True] * len(rows) if known is None else known.all(1).tolist()
         drawn = iter(self._drawn([codes for codes, there in zip(rows, whole, strict=True) if there]))
-        seen = [None] * len(rows) if known is None else known.cpu().tolist()
+        seen: list[Any] = [None] * len(rows) if known is None else known.cpu().tolist()
         made: list[str | None] = [
             next(drawn) if there else self._open(codes, cells)
             for codes, there, cells in zip(rows, whole, seen, strict=True)
