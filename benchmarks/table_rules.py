@@ -81,6 +81,11 @@ RULES = (
     Rule("given", "rows_per_second", "conditions met by one row in a thousand, rows/s", high, "≥ 1000", at_least(1000)),
     Rule("given", "ratio", "the same, distance over that of real samples", low, "≤ 1.2", at_most(1.2)),
     Rule("augment", "f1", "a class of 2 %, F1 (higher)", high, "≥ SMOTE-NC", over("SMOTE-NC"), shown="SMOTE-NC"),
+    *(
+        Rule("optimise", f"best_{n}", f"a function raised in {n} calls, its best in standard deviations (higher)", high)
+        for n in (50, 100, 500)
+    ),
+    Rule("optimise", "near_500", "the same, 500 calls, the best among those near real rows", high),
     Rule(
         *("speed", "rows_per_cpu_second", "training, rows per CPU second", high),
         *("≥ 2 × TVAE", over("TVAE", times=2.0)),
@@ -99,6 +104,7 @@ DETAILS = {  # task → metrics that are shown for each table
     "synthesis": ("c2st", "c2st_linear", "shapes", "pairs", "all_pairs", "downstream_auc", "closer_to_train", "copies"),
     "given": ("rows_per_second", "came", "met", "ratio", "effective_sample_size"),
     "augment": ("f1", "average_precision", "auc"),
+    "optimise": ("best_50", "best_100", "best_500", "near_50", "near_100", "near_500", "near_share_500"),
     "speed": ("rows_per_cpu_second", "rows_per_second", "first_step_seconds", "default_fit_seconds"),
     "scale": ("peak", "fit_wall", "describe_seconds_per_row", "pack_seconds_per_row", "seconds_per_row_step"),
 }

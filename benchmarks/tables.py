@@ -19,6 +19,7 @@ import anomaly
 import datasets
 import fill
 import given
+import optimise
 import rare_class
 import rates
 import reasons
@@ -53,6 +54,7 @@ TASKS = {
     "synthesis": Kind(synthesis.task, synthesis.TABLES),
     "given": Kind(given.task, given.TABLES),
     "augment": Kind(rare_class.task, rare_class.TABLES),
+    "optimise": Kind(optimise.task, optimise.TABLES),
     "speed": Kind(rates.speed, rates.TABLES),
     "scale": Kind(rates.scale, rates.SIZES, more=(rates.LARGEST,)),
 }

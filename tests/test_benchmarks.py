@@ -20,6 +20,7 @@ import conditional_trees  # noqa: E402
 import datasets  # noqa: E402
 import fill  # noqa: E402
 import given  # noqa: E402
+import optimise  # noqa: E402
 import rare_class  # noqa: E402
 import reasons  # noqa: E402
 import table_bars  # noqa: E402
@@ -134,3 +135,21 @@ def test_fits_are_shortened_in_quick_runs_only(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(SystemExit):
         tables.main()
     assert "--quick only" in capsys.readouterr().err
+
+
+def test_candidates_are_judged_by_their_best_and_by_how_near_they_are(frame: pd.DataFrame) -> None:
+    near = optimise.closeness(optimise.encoder(frame), frame)
+    far = frame.assign(x=frame["x"] + 10)
+    setting = optimise.Setting(frame, {"t": "b", "x": (None, 0.2)}, lambda x: x["x"].to_numpy(), near, None, {})
+    assert near(frame).all()
+    assert not near(far).any()
+    made = optimise.uniform(setting, 200, 0)
+    assert (made["t"] == "b").all()
+    assert made["x"].between(frame["x"].min(), 0.2).all()
+    assert list(made) == list(frame)
+    rows = frame[(frame["t"] == "b") & (frame["x"] <= 0.2)].head(20)
+    found = optimise.judged(setting, (10, 20), rows)
+    assert found["best_20"] == found["near_20"] == rows["x"].max()
+    assert found["best_10"] == rows["x"].head(10).max()
+    with pytest.raises(AssertionError, match="condition"):
+        optimise.best(setting, 20, far.head(20))
