@@ -19,6 +19,7 @@ SRC = Path(__file__).parent.parent / "src" / "vaery"
 FAMILIES = {"likelihoods", "priors", "posteriors", "objectives", "coding"}
 ENGINE = {"adamw", "joint", "build", "train", "checkpoint", "gaps", "storage", "inference", "refine", "target"}
 ENGINE |= {"flags", "unseen"}  # what rows hold that no evidence can
+ENGINE |= {"corruptions", "restore"}  # what pictures were before something happened to them
 ENGINE |= {"surprise", "oddness", "reasons"}  # how improbable rows are, and why
 ENGINE |= {"private"}
 FACE = {

@@ -82,6 +82,7 @@ class VAE(TransformerMixin, BaseEstimator):
         calibration_: what was learned on held-out rows.
         choices_: the shape of the model, every ``"auto"`` settled.
         private_: what a private fit promised, what it spent and what that covers; ``None``: the fit was not private.
+        strength_: of the noise that the last ``denoise`` took off each row.
         trouble_: what went wrong and was survived while training, in sentences.
 
     >>> import numpy as np
@@ -102,6 +103,7 @@ class VAE(TransformerMixin, BaseEstimator):
     private_: dict[str, Any] | None
     calibration_: dict[str, Any]
     effective_sample_size_: float
+    strength_: np.ndarray
 
     if TYPE_CHECKING:
 
@@ -242,7 +244,10 @@ class VAE(TransformerMixin, BaseEstimator):
         expected = {"rows": 1, "two rows": 2, "nothing": 0}[spec.takes]
         if len(raw) != expected:
             raise QueryError(f"{job}() takes {expected} set(s) of rows, {len(raw)} came")
-        return self._about_rows(function, [read(r) for r in raw], stream, options)
+        rows = [read(r) for r in raw]
+        if spec.smaller:
+            rows = [self.schema_.enlarged(r, options.get(spec.smaller, wanted[spec.smaller].default)) for r in rows]
+        return self._about_rows(function, rows, stream, options)
 
     def _about_rows(self, function: Any, raw: list[Any], stream: Callable[..., Random], options: dict[str, Any]) -> Any:
         """A job about rows: all at once, or in slices where each row stands for itself."""
@@ -252,20 +257,30 @@ class VAE(TransformerMixin, BaseEstimator):
             for rows in evidence:
                 warn(rows, self.calibration_.get("unseen"), besides=options.get("target"), stacklevel=4)
         if spec.rowwise and evidence[0].rows > SLICE:
-            parts = []
+            parts, results = [], []
             for i, start in enumerate(tracked(range(0, evidence[0].rows, SLICE), function.__name__)):
                 rows = slice(start, start + SLICE)
                 result = function(self.joint_, evidence[0][rows], rng=stream(slice=i), **options)
                 parts.append(in_raw(self.schema_, result, self.schema_.rows(like, rows), spec.keep))
+                results.append(result)
+            self._note_strength(results)
             return kept(self, spec, stack(parts), evidence[0], stream(), None, _complete(options))
         arguments = [evidence[0] if len(evidence) == 1 else tuple(evidence)] if evidence else []
         result = function(self.joint_, *arguments, rng=stream(), **options)
+        self._note_strength([result])
         if spec.gives != "frame":
             answer = in_raw(self.schema_, result, like, spec.keep)
             held = getattr(result, "held", None) or (evidence[0] if raw else None)
             return kept(self, spec, answer, held, stream(), None, _complete(options)) if held else answer
         as_they_came(self.schema_, result.get("reasons", ()), evidence[0], like)
         return frame(result, like)
+
+    def _note_strength(self, results: list[Any]) -> None:
+        """Keep what a job found out about noise in each row."""
+        firsts = [result[0] if isinstance(result, list) and result else result for result in results]
+        found = [getattr(first, "strength", None) for first in firsts]
+        if all(strength is not None for strength in found):
+            self.strength_ = np.concatenate([strength.cpu().numpy() for strength in found])
 
     def transform(self, X: Any) -> np.ndarray:
         """Rows → ``[rows, latent]``, the posterior mean: always the same for a row, whatever batch it comes in."""

@@ -87,6 +87,10 @@ class Schema:
             raise DataError(f"every field must have the same number of rows; there are {rows}")
         return Rows(next(iter(rows.values()), 0), values, known, unseen=tuple(unseen), absent=absent)
 
+    def enlarged(self, raw: Any, factor: int) -> Any:
+        """Raw rows whose pictures came ``factor`` times too small, in the size of the fit: repeated."""
+        return self.whole({name: self[name].enlarged(part, factor) for name, part in self.parts(raw).items()}, raw)
+
     def given(self, asked: Mapping[str, Any]) -> tuple[Evidence, dict[str, dict[str, Any]]]:
         """What ``given=`` says, as one row of evidence, and the exact values by field and cell."""
         per_field: dict[str, Any] = {}

@@ -128,13 +128,19 @@ def answer(
         }
         effective = getattr(fitted, "effective_sample_size_", None)
         about |= {} if effective is None else {"effective_sample_size": effective}
+        strength = getattr(fitted, "strength_", None)
+        about |= {} if strength is None else {"strength": strength}
         about |= {} if isinstance(name, str) else {"columns": name}
         about |= {"result": result} if out is None else {"out": [str(path) for path in written]}
         print(to_json(about))
     elif out is None:
         output.show(result, spec.gives, name, fitted)
     else:
-        warn(f"wrote {', '.join(map(str, written))}")
+        strength = getattr(fitted, "strength_", None)
+        about_noise = (
+            "" if strength is None or not len(strength) else f"; strength {sorted(strength)[len(strength) // 2]:.3g}"
+        )
+        warn(f"wrote {', '.join(map(str, written))}{about_noise}")
 
 
 def columns_of(result: Any, spec: JobSpec, target: str | None, fitted: Any) -> str | list[str]:

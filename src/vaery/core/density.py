@@ -181,6 +181,19 @@ class Density(ABC):
         """
         raise QueryError(f"{type(self).__name__} has no quantiles")
 
+    def table(self, value: Tensor, known: Tensor | None, near: Tensor) -> tuple[Tensor, Tensor]:
+        """What each single number can be given the *other* known ones, and how likely: ``[G, …]``, ``[G, S, B, E…]``.
+
+        The latter holds logarithms of probabilities that sum to about one over G: whoever knows more of a number (a
+        noisy copy of it, say) adds the log-likelihood of that, and normalises.
+
+        Args:
+            value: ``[B, E…]``, means in between whole levels included.
+            known: which cells are looked at; ``None``: all.
+            near: ``[N, B, E…]`` values that shall be among those of continuous numbers.
+        """
+        raise QueryError(f"{type(self).__name__} has no table of what single numbers can be")
+
     def points(self, u: Tensor) -> Tensor:
         """``[Q, S, B, E…]`` values that stand for each cell's density, from evenly spread ``u [Q]`` or ``[Q, S]``.
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from vaery.core.cells import CellSpec
 from vaery.core.random import Random
 from vaery.core.region import Region
+from vaery.core.scale import Scale
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,18 @@ class Field(ABC):
         """``[B, M…]`` log |d packed / d raw| of each cell: added to a packed log-density, it is one in the data's own
         units. ``None``: zero everywhere (discrete cells, unscaled numbers)."""
         return None
+
+    @property
+    def scale(self) -> Scale | None:
+        """What packed numbers mean, for fields of like numbers side by side (pictures); ``None`` for others.
+
+        Noise can be taken off such a field (:mod:`vaery.restore`): its densities have a ``table``.
+        """
+        return None
+
+    def enlarged(self, raw: Any, factor: int) -> Any:
+        """Raw data that came ``factor`` times too small along each axis, in the size it was fitted in: repeated."""
+        return raw
 
     def plain_bits(self, value: Tensor) -> Tensor | None:
         """``[B]`` bits that a plain, general code needs for each packed value: how busy it is, whatever it shows.

@@ -27,12 +27,14 @@ class Job:
             ``"report"`` a plain dict.
         keep: in records, cells that were known in the rows come back untouched.
         rowwise: what is said of a row hangs on that row alone, so rows may come in slices.
+        smaller: the option that says how many times too small rows come in along each axis, if they do.
     """
 
     takes: Takes
     gives: Gives
     keep: bool = False
     rowwise: bool = False
+    smaller: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ class Points:
     how: str | float
 
 
-def job(takes: Takes, gives: Gives, keep: bool = False, rowwise: bool = False) -> Callable[[Function], Function]:
+def job(
+    takes: Takes, gives: Gives, keep: bool = False, rowwise: bool = False, smaller: str = ""
+) -> Callable[[Function], Function]:
     """Make a function ``(joint, evidence, *, rng, …) -> result`` a job; the file's name is the job's name.
 
     ``evidence`` is absent for ``takes="nothing"``, a pair for ``"two rows"``. Keyword arguments are the options of the
@@ -60,7 +64,7 @@ def job(takes: Takes, gives: Gives, keep: bool = False, rowwise: bool = False) -
     """
 
     def mark(function: Function) -> Function:
-        function.job = Job(takes, gives, keep, rowwise)
+        function.job = Job(takes, gives, keep, rowwise, smaller)
         return function
 
     return mark

@@ -15,6 +15,7 @@ from vaery.core.field import Field
 from vaery.core.query import Between, OneOf
 from vaery.core.random import Random
 from vaery.core.region import Region
+from vaery.core.scale import Scale
 from vaery.kinds.image.arrays import channels_last, from_channels_last, known_values, layout_of, to_array
 from vaery.kinds.image.draws import weighted_mean, weighted_mode, weighted_quantile
 from vaery.kinds.image.levels import rounding
@@ -70,6 +71,16 @@ class ImageField(Field):
         if self.levels == 0:
             return torch.float32
         return torch.uint8 if self.levels <= 255 else torch.int32
+
+    @property
+    def scale(self) -> Scale:
+        if self.standardised:
+            high = self.high if self.high > self.low else self.low + 1  # a constant has no range of its own
+            ends = [[(end - m) / s for m, s in zip(self.mean, self.sd, strict=True)] for end in (self.low, high)]
+            return Scale(self.sd, tuple(ends[0]), tuple(ends[1]), whole=False, axes=2)
+        top, unit = (self.levels, (self.high - self.low) / self.levels) if self.levels else (1, 1.0)
+        many = lambda number: (float(number),) * self.channels  # noqa: E731
+        return Scale(many(unit), many(0), many(top), whole=self.levels > 0, axes=2)
 
     @property
     def standardised(self) -> bool:
@@ -135,6 +146,23 @@ class ImageField(Field):
             f"expected; scale these images as the fitted ones were ({self.dtype}, {self.low:g} to {self.high:g}), "
             "or write NaN or a masked array where a pixel is not known"
         )
+
+    def enlarged(self, raw: Any, factor: int) -> np.ndarray:
+        """Small images with each pixel repeated; where the factor does not divide a side, less often at its end."""
+        if factor < 2:
+            raise QueryError(f"factor={factor}: a whole number of at least 2 was expected")
+        array = to_array(raw)
+        small = (-(-self.height // factor), -(-self.width // factor), self.channels)
+        try:
+            layout = layout_of(array.shape, small)
+        except DataError as error:
+            raise DataError(
+                f"{self.name}: {self.height} × {self.width} pixels (height × width) were fitted, so images of "
+                f"{small[0]} × {small[1]} were expected with factor={factor}; this array has the shape {array.shape}"
+            ) from error
+        down = layout.index("H")
+        wide = array.repeat(factor, down).repeat(factor, down + 1)
+        return wide[(slice(None),) * down + (slice(self.height), slice(self.width))]
 
     # ------------------------------------------------------------------ packed → raw
 

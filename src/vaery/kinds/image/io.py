@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from vaery.kinds.image.pictures import as_bytes, grid, picture
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 ARRAYS = (".npy", ".npz")
+NAMED = 5  # files that a message names at most
 
 
 def is_picture(path: Any) -> bool:
@@ -125,8 +127,24 @@ def _classes(folder: Path) -> list[Path]:
 
 
 def _read_files(files: Sequence[Path]) -> np.ndarray:
-    """Equal pictures as one array; grey and colour together become colour."""
-    images = [_read_file(file) for file in files]
+    """Equal pictures as one array; grey and colour together become colour, 8 and 16 bits together 16.
+
+    All files that cannot be read are named at once, so that they can be put right at once.
+    """
+    images, broken, turned = [], [], []
+    for file in files:
+        try:
+            image, plain = _read_file(file)
+        except DataError as error:
+            broken.append(str(error))
+            continue
+        images.append(image)
+        turned += [] if plain else [file]
+    if broken:
+        more = f" (and {len(broken) - NAMED} more)" if len(broken) > NAMED else ""
+        raise DataError("; ".join(broken[:NAMED]) + more + "; remove what cannot be read, or write it anew")
+    if turned:
+        warnings.warn(f"{len(turned)} pictures in CMYK or the like were read as RGB: {turned[0]} …", stacklevel=2)
     for file, image in zip(files, images, strict=True):
         if image.shape[:2] != images[0].shape[:2]:
             (height, width), (h, w) = images[0].shape[:2], image.shape[:2]
@@ -136,25 +154,37 @@ def _read_files(files: Sequence[Path]) -> np.ndarray:
                 f"PIL.ImageOps.fit(image, ({width}, {height}))"
             )
     colours = max(image.shape[2] if image.ndim == 3 else 1 for image in images)
-    return np.stack([_with_channels(image, colours) for image in images])
+    return np.stack([_with_channels(image, colours) for image in _of_one_depth(images)])
 
 
-def _read_file(file: Path) -> np.ndarray:
+def _of_one_depth(images: list[np.ndarray]) -> list[np.ndarray]:
+    """Black and white among grey, 8 bits among 16: the same brightness on the finer scale."""
+    found = {image.dtype.name for image in images}
+    if len(found) == 1 or not found <= {"bool", "uint8", "uint16"}:
+        return images
+    top = 65535 if "uint16" in found else 255
+    finest = np.uint16 if top > 255 else np.uint8
+    steps = {"bool": top, "uint8": top // 255, "uint16": 1}
+    return [image.astype(finest) * finest(steps[image.dtype.name]) for image in images]
+
+
+def _read_file(file: Path) -> tuple[np.ndarray, bool]:
+    """A picture, and whether its colours are as they are in the file."""
     from PIL import Image, ImageOps
 
     if not file.exists():
         raise FileNotFoundError(f"there is no file {file}")
     try:
         with Image.open(file) as image:
-            image = ImageOps.exif_transpose(image)
+            image, plain = ImageOps.exif_transpose(image), True
             if image.mode in ("P", "PA", "LA", "La", "RGBa"):
                 clear = "A" in image.mode.upper() or "transparency" in image.info
                 image = image.convert("RGBA" if clear else "RGB")
             elif image.mode not in ("1", "L", "RGB", "RGBA", "F") and not image.mode.startswith("I"):
-                image = image.convert("RGB")
-            return np.array(image)
+                image, plain = image.convert("RGB"), False
+            return np.array(image), plain
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
-        raise DataError(f"{file} cannot be read as a picture ({error}); remove it or write it anew") from error
+        raise DataError(f"{file} cannot be read as a picture ({error})") from error
 
 
 def _with_channels(image: np.ndarray, channels: int) -> np.ndarray:

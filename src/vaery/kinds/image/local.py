@@ -189,11 +189,22 @@ class LocalDensity(Density):
     def given_others(self, value: Tensor, known: Tensor | None) -> PixelDensity:
         return self.given(value, known)  # no window shows a pixel to itself
 
-    def _single(self, view: View) -> PixelDensity:
+    def table(self, value: Tensor, known: Tensor | None, near: Tensor) -> tuple[Tensor, Tensor]:
+        """A channel given the ones before it as they are, too, where the pixel is known."""
+        own = self._unit(value)[None]
+        seen = torch.ones(own.shape[1:-1], dtype=torch.bool, device=own.device) if known is None else known
+        single = self._single(self._look(own, seen), own.flatten(2, 3) if known is None else None)
+        return single.table(value, known, near)
+
+    def _single(self, view: View, value: Tensor | None = None) -> PixelDensity:
+        """``value [1, B, H · W, C]``: channels before each, in about [−1, 1]; ``None``: the expected ones."""
         channels: list[tuple[Tensor, Around]] = []
         own = view.hidden[..., :0]
         for c in range(self.window.channels):
             channels.append(self._read(view, c, own))
+            if value is not None:
+                own = value[..., : c + 1].expand(*view.hidden.shape[:-1], -1)
+                continue
             expected = self._density(*channels[-1]).mean()
             own = torch.cat([own, self._unit(self.units.outside(expected, c))[..., None]], -1)
         raw, around, size = torch.stack([raw for raw, _ in channels], -2), None, self.features.shape[2:4]

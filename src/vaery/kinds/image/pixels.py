@@ -10,6 +10,10 @@ from vaery.core.evidence import expand_mask
 from vaery.core.random import Random
 from vaery.kinds.image.field import ON_LEVELS, ImageField
 
+TABLED = 1024  # levels fewer than this are tabled one by one
+SPREAD = 64  # values that stand for a density of numbers
+RUMOUR = 1e-7  # no level is less likely than this: densities are wrong now and then, and the data is right
+
 
 class PixelUnits(nn.Module):
     """Between packed values (levels, standardised numbers) and the unit of a likelihood: ``(v − shift) / scale``.
@@ -87,6 +91,19 @@ class PixelDensity(Density):
     def mode(self) -> Tensor:
         return self.units.packed(self.elementwise.mode())
 
+    def table(self, value: Tensor, known: Tensor | None, near: Tensor) -> tuple[Tensor, Tensor]:
+        """All levels, up to 1024 of them; else numbers spread as the density is, and those ``near``."""
+        ones = [1] * len(self.elementwise.shape)
+        if 0 < self.units.levels < TABLED:
+            values = torch.arange(self.units.levels + 1.0, device=value.device).view(-1, *ones)
+            return values, _levels_of(self.elementwise, self.units)
+        u = (torch.arange(SPREAD, device=value.device) + 0.5) / SPREAD
+        own = self.units.outside(self.elementwise.transport(u.view(-1, *ones)))
+        values = torch.cat([own, near[:, None].expand(len(near), *own.shape[1:]).to(own.dtype)]).sort(0).values
+        edges = torch.cat([values[:1], (values[1:] + values[:-1]) / 2, values[-1:]])
+        width = edges.diff(dim=0).clamp(min=1e-12).log()  # each value stands for what is nearest to it
+        return values, self.elementwise.log_prob(self.units.inside(values)) + width
+
     def quantile(self, u: Tensor) -> Tensor:
         if not (self.elementwise.discrete and self.units.levels):
             return self.units.packed(self.factorised.quantile(u))
@@ -98,6 +115,14 @@ class PixelDensity(Density):
             enough = self.elementwise.cdf(middle) >= u
             below, reached = torch.where(enough, below, middle), torch.where(enough, middle, reached)
         return reached.to(self.units.dtype)
+
+
+def _levels_of(density: Elementwise, units: PixelUnits) -> Tensor:
+    """``[K, S, B, H, W, C]`` the logarithm of each level's probability."""
+    edges = torch.arange(units.levels, device=units.shift.device) + 0.5
+    upto = density.cdf(units.inside(edges.view(-1, *[1] * (len(density.shape) - 1), 1)))
+    upto = torch.cat([torch.zeros_like(upto[:1]), upto, torch.ones_like(upto[:1])])
+    return (upto.diff(dim=0).clamp(min=0) + RUMOUR).log()
 
 
 class Grey(Elementwise):
