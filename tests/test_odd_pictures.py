@@ -1,10 +1,11 @@
-"""Pictures of odd sizes and files of all sorts: each has an answer, through the public face. See docs/pictures.md."""
+"""Pictures of odd sizes and files of all sorts: each has an answer, through the public face. See docs/images.md."""
 
 from __future__ import annotations
 
 import io
 import re
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ def noise(rows, height, width, channels=None, seed=0):
     return x
 
 
-def asked_everything(raw, rows=None):
+def asked_everything(raw, rows=None) -> tuple[Any, dict[str, np.ndarray]]:
     """A model of a few steps, and what every sort of job says."""
     model = VAE(random_state=0, steps=3, threads=1).fit(raw)
     rows = raw if rows is None else rows

@@ -280,7 +280,7 @@ class VAE(TransformerMixin, BaseEstimator):
         firsts = [result[0] if isinstance(result, list) and result else result for result in results]
         found = [getattr(first, "strength", None) for first in firsts]
         if all(strength is not None for strength in found):
-            self.strength_ = np.concatenate([strength.cpu().numpy() for strength in found])
+            self.strength_ = np.concatenate([strength.cpu().numpy() for strength in found if strength is not None])
 
     def transform(self, X: Any) -> np.ndarray:
         """Rows → ``[rows, latent]``, the posterior mean: always the same for a row, whatever batch it comes in."""

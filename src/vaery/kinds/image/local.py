@@ -209,8 +209,8 @@ class LocalDensity(Density):
             own = torch.cat([own, self._unit(self.units.outside(expected, c))[..., None]], -1)
         raw, around, size = torch.stack([raw for raw, _ in channels], -2), None, self.features.shape[2:4]
         if places := [place for _, place in channels if place is not None]:
-            around = torch.stack([place[0] for place in places], -1), torch.stack([place[1] for place in places], -1)
-            around = around[0].unflatten(2, size), around[1].unflatten(2, size)
+            side_by_side = lambda parts: torch.stack(torch.broadcast_tensors(*parts), -1).unflatten(2, size)  # noqa: E731
+            around = side_by_side([place[0] for place in places]), side_by_side([place[1] for place in places])
         return PixelDensity(self._density(raw.unflatten(2, size), around), self.units)
 
     def mean(self) -> Tensor:
