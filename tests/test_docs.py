@@ -81,9 +81,11 @@ def desk(tmp_path, monkeypatch, quick):
     monkeypatch.chdir(tmp_path)
     people(240).to_csv("adult.csv", index=False)
     people(120, seed=1).to_csv("held_out.csv", index=False)
-    np.save("digits.npy", load_digits().images.astype(np.uint8))
     molecules = [f"{'C' * n}C({end})=O" for n in range(12) for end in "NOC"]
     pd.DataFrame({"smiles": molecules, "logP": np.arange(36) / 9}).to_csv("molecules.csv", index=False)
+    images = load_digits().images.astype(np.uint8)
+    np.save("digits.npy", images)
+    np.save("small.npy", images[:20, ::2, ::2, None])
     return tmp_path
 
 
