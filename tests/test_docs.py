@@ -29,6 +29,7 @@ from typer.testing import CliRunner
 import vaery
 from vaery.cli.app import app
 from vaery.core.members import FAMILIES, members
+from vaery.kinds import music
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -77,8 +78,10 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch, quick):
-    """A folder to work in, with the tables and the pictures that the pages speak of."""
+    """A folder to work in, with the tables, the pictures and the music that the pages speak of."""
     monkeypatch.chdir(tmp_path)
+    music.write([scale(i) for i in range(20)], "tunes")
+    music.write([scale(0)], "start.mid")
     people(240).to_csv("adult.csv", index=False)
     people(120, seed=1).to_csv("held_out.csv", index=False)
     molecules = [f"{'C' * n}C({end})=O" for n in range(12) for end in "NOC"]
@@ -87,6 +90,13 @@ def desk(tmp_path, monkeypatch, quick):
     np.save("digits.npy", images)
     np.save("small.npy", images[:20, ::2, ::2, None])
     return tmp_path
+
+
+def scale(start: int) -> music.Piece:
+    """Notes that go up by a semitone in each eighth."""
+    roll = np.zeros((16, 1, 128), np.uint8)
+    roll[range(16), 0, range(60 + start % 5, 76 + start % 5)] = 1
+    return music.Piece(roll, grid=2)
 
 
 def people(rows: int, seed: int = 0) -> pd.DataFrame:

@@ -264,7 +264,9 @@ class VAE(TransformerMixin, BaseEstimator):
                 parts.append(in_raw(self.schema_, result, self.schema_.rows(like, rows), spec.keep))
                 results.append(result)
             self._note_strength(results)
-            return kept(self, spec, stack(parts), evidence[0], stream(), None, _complete(options))
+            several = isinstance(results[0], list)  # sets of rows, and not a list of rows
+            whole = [stack(list(part)) for part in zip(*parts, strict=True)] if several else stack(parts)
+            return kept(self, spec, whole, evidence[0], stream(), None, _complete(options))
         arguments = [evidence[0] if len(evidence) == 1 else tuple(evidence)] if evidence else []
         result = function(self.joint_, *arguments, rng=stream(), **options)
         self._note_strength([result])

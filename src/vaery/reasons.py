@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,15 +31,15 @@ def explained(
 ) -> list[list[dict[str, Any]]]:
     """The flagged cells of each row, then those that cost most beyond the usual, given the rest of the row.
 
-    Fields whose cells have no names (pictures) count as a whole. Where nothing was learned of what is usual, cells are
-    ranked by their packed shares.
+    Fields whose cells have no names (pictures) count as a whole; of music, notes are named. Where
+    nothing was learned of what is usual, cells are ranked by their packed shares.
     """
     places, bits, rank = _candidates(joint, evidence, found)
     beyond = _beyond(joint, evidence, calibration)
     if beyond is not None:
         at = [i for i, (_, cell) in enumerate(places) if cell is not None]
         rank[:, at] = torch.where(rank[:, at].isfinite(), beyond, rank[:, at])
-    listed = _flagged(joint, evidence, count, flagged)
+    listed, pointed = _flagged(joint, evidence, count, flagged), _pointed(joint, evidence, found, count)
     for flag in flagged:
         rank[flag.row, places.index((flag.field, flag.cell))] = -torch.inf
     for column in rank.topk(min(count, len(places)), 1).indices.T:
@@ -49,13 +50,38 @@ def explained(
         chosen = [places[i] for i in column.tolist()]
         raw = _raw_values(joint, evidence, chosen)
         for row, (name, cell) in enumerate(chosen):
-            if some[row]:
+            if some[row] and name in pointed:
+                listed[row] += pointed[name][row]
+            elif some[row]:
                 names = joint.fields[name].cell_names
                 label = name if cell is None or names is None else str(names[cell])
                 extra = {} if beyond is None or cell is None else {"beyond": float(rank[row, column[row]])}
                 listed[row].append({"cell": label, "bits": here[row], **extra, **raw.get(row, {})})
     rest = [{"cell": TOGETHER, "bits": b} for b in found.together.tolist()]
     return [[*cells[:count], last] for cells, last in zip(listed, rest, strict=True)]
+
+
+def _pointed(joint: Joint, evidence: Evidence, found: Shares, count: int) -> dict[str, list[list[dict[str, Any]]]]:
+    """Field → row → the notable cells that cost most given all others ("beyond"), where a field has such."""
+    notable = {name: joint.fields[name].notable(evidence.values[name]) for name in found.cells if count}
+    cells = {name: here for name, here in notable.items() if here is not None}
+    others = given_others(joint, evidence, rng=Random(0, joint.device, share_rows=True), names=cells) if cells else {}
+    listed = {}
+    for name, cost in others.items():
+        known = known_cells(joint, evidence, name)[1]
+        rank = cost.masked_fill(~(cells[name] & known), -torch.inf).flatten(1)
+        best = rank.topk(min(count, rank.shape[1]), 1)
+        listed[name] = [
+            [_note(joint, name, evidence.values[name][row], found.cells[name][row], i, float(v))
+             for i, v in zip(best.indices[row].tolist(), best.values[row].tolist(), strict=True) if math.isfinite(v)]
+            for row in range(evidence.rows)
+        ]  # fmt: skip
+    return listed
+
+
+def _note(joint: Joint, name: str, value: Tensor, share: Tensor, cell: int, beyond: float) -> dict[str, Any]:
+    place = tuple(int(i) for i in torch.unravel_index(torch.tensor(cell), share.shape))
+    return {"cell": joint.fields[name].called(value, place), "bits": float(share[place]), "beyond": beyond}
 
 
 def _beyond(joint: Joint, evidence: Evidence, calibration: Mapping[str, Any]) -> Tensor | None:

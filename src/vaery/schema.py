@@ -308,8 +308,6 @@ def stack(parts: list[Any]) -> Any:
     if isinstance(first, np.ndarray):
         return np.concatenate(parts)
     if isinstance(first, list):
-        if _is_tables(first):
-            return [stack([part[i] for part in parts]) for i in range(len(first))]
         return [row for part in parts for row in part]
     library = type(first).__module__.split(".")[0]
     if library == "pandas":
@@ -323,8 +321,3 @@ def stack(parts: list[Any]) -> Any:
     import pyarrow
 
     return pyarrow.concat_tables(parts)
-
-
-def _is_tables(items: list[Any]) -> bool:
-    """Whether a list holds whole data sets (several imputations, say) rather than rows."""
-    return bool(items) and hasattr(items[0], "shape")

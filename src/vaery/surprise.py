@@ -66,15 +66,18 @@ def _split(joint: Joint, evidence: Evidence, rng: Random, draws: int) -> Shares:
 
 
 @torch.no_grad()
-def given_others(joint: Joint, evidence: Evidence, *, rng: Random) -> dict[str, Tensor]:
-    """Field → ``[B, C]`` -log2 p(cell | all other known cells) of each named column, in the data's own units; zero
-    where it is unknown. What a cell costs beyond a row without it: of a single wrong cell this is large, while the
-    chain rule's terms blame it on whatever came after it.
+def given_others(
+    joint: Joint, evidence: Evidence, *, rng: Random, names: Collection[str] | None = None
+) -> dict[str, Tensor]:
+    """Field → ``[B, M…]`` -log2 p(cell | all other known cells) of each cell, in the data's own units; zero where it is
+    unknown. What a cell costs beyond a row without it: of a single wrong cell this is large, while the chain rule's
+    terms blame it on whatever came after it.
 
-    The latent is the posterior's mean.
+    The latent is the posterior's mean. ``names`` of the fields that are meant; ``None``: those of named columns.
     """
     joint, evidence = exact(joint, evidence)
-    found: dict[str, list[Tensor]] = {name: [] for name in evidence.values if _named(joint, name)}
+    names = [name for name in evidence.values if _named(joint, name)] if names is None else names
+    found: dict[str, list[Tensor]] = {name: [] for name in names}
     for part, noise in sliced(joint, evidence, rng):
         trace, units = joint.infer(part, rng=noise, mean=True), jacobians(joint, part)
         for name, costs in found.items():

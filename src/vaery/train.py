@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from vaery import checkpoint
 from vaery.adamw import AdamW
 from vaery.core.errors import DataError
 from vaery.core.evidence import Evidence, Some
+from vaery.core.field import Field
 from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated, seed_global
 from vaery.joint import Joint
@@ -217,7 +218,8 @@ class Trainer:
         return loss.detach()
 
     def _loss(self, batch: Evidence) -> Tensor:
-        batch = self.objective.view(batch.to(self.device), self.joint.fields, self.rng)
+        batch = varied(batch.to(self.device), self.joint.fields, self.rng)
+        batch = self.objective.view(batch, self.joint.fields, self.rng)
         with self._autocast():
             trace = self.joint.infer(batch, rng=self.rng, draws=self.objective.draws, estimate=self.progress)
             return self.objective(trace, self.progress).minimise
@@ -340,6 +342,13 @@ def copy(source: list[Tensor], target: list[Any]) -> None:
     """Tensor by tensor, in place."""
     for a, b in zip(source, target, strict=True):
         b.copy_(a)
+
+
+def varied(batch: Evidence, fields: Mapping[str, Field], rng: Random) -> Evidence:
+    """A batch with each field's values replaced by others that are as good; see :meth:`Field.vary`."""
+    found = {n: fields[n].vary(v, batch.known[n], rng) for n, v in batch.values.items() if n in fields}
+    values, known = ({name: pair[i] for name, pair in found.items()} for i in (0, 1))
+    return replace(batch, values={**batch.values, **values}, known={**batch.known, **known})
 
 
 @torch.no_grad()

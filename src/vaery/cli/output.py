@@ -94,7 +94,7 @@ def check_free(out: Path | None, force: bool, many: Iterable[str] = ()) -> None:
 def _not_ours(folder: Path) -> Path | None:
     """A file in ``folder`` that we would not write there."""
     files = (path for path in sorted(folder.rglob("*")) if not path.is_dir())
-    return next((path for path in files if not re.fullmatch(r"[0-9]{5,}\.png|.*\.csv", path.name)), None)
+    return next((path for path in files if not re.fullmatch(r"[0-9]{5,}\.(png|mid)|.*\.csv", path.name)), None)
 
 
 def write(result: Any, out: Path, gives: str, name: str | Sequence[str], model: Any, force: bool = False) -> list[Path]:
@@ -120,12 +120,22 @@ def write(result: Any, out: Path, gives: str, name: str | Sequence[str], model: 
 
 def split(result: Any, out: Path, gives: str, model: Any) -> dict[Path, Any]:
     """A list of records as numbered files, a dict of them as named ones; anything else is one file."""
-    if gives == "records" and isinstance(result, list) and not all(isinstance(row, str | None) for row in result):
+    if gives == "records" and isinstance(result, list) and not is_rows(result, model):
         digits = len(str(len(result)))
         return {_beside(out, f"{i + 1:0{digits}d}"): part for i, part in enumerate(result)}
     if gives == "records" and isinstance(result, Mapping) and not set(result) <= {f.name for f in model.fields_}:
         return {_beside(out, str(key)): part for key, part in result.items()}
     return {out: result}
+
+
+def is_rows(result: list[Any], model: Any) -> bool:
+    """Whether a list holds records, and not sets of them: texts, or of kinds whose raw data are lists (they say
+    ``LISTED``)."""
+    if all(isinstance(row, str | None) for row in result):
+        return True
+    kinds = {field.kind for field in model.fields_}
+    listed = len(model.fields_) == 1 and any(getattr(_kind(kind), "LISTED", False) for kind in kinds)
+    return listed and not any(isinstance(item, list) for item in result)
 
 
 def _beside(out: Path, part: str) -> Path:
@@ -205,16 +215,18 @@ def _flat(frame: Any) -> Any:
     return pd.DataFrame(columns | {name: [to_json(cell) for cell in columns[name]] for name in nested})
 
 
-def _tables() -> Any:
+def _kind(name: str) -> Any:
     from vaery.core.members import member
 
-    return member("kinds", "table")
+    return member("kinds", name)
+
+
+def _tables() -> Any:
+    return _kind("table")
 
 
 def _pictures() -> Any:
-    from vaery.core.members import member
-
-    return member("kinds", "image")
+    return _kind("image")
 
 
 def _is_pictures(kinds: Mapping[str, str]) -> bool:

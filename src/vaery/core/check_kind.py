@@ -116,6 +116,8 @@ def _same(field: Field, value: Tensor, known: Tensor, raw: Any, what: str) -> No
     again, there = field.pack(raw)
     there = all_known(field, len(again)) if there is None else there
     expect(again.shape == value.shape, f"{what} must have as many rows, got {len(again)} for {len(value)}")
+    certain = field.certain(value, known)
+    known = known if certain is None else known | certain
     expect(torch.equal(there, known), f"{what} must have the gaps that went in")
     close = torch.isclose(again.double(), value.double(), rtol=1e-4, atol=1e-4)
     expect(bool(close.all()), f"{what} must pack to what it came from")

@@ -138,6 +138,32 @@ class Field(ABC):
         share = rng.uniform((rows,)).view(rows, *ones)
         return rng.uniform((rows, *self.mask)) > share
 
+    def notable(self, value: Tensor) -> Tensor | None:
+        """``[B, M…]`` bool: the cells of packed values that people can point at one by one though they are no columns:
+        the notes of a piece, the words of a text. ``None``: there are none. Reasons name them."""
+        return None
+
+    def called(self, value: Tensor, cell: tuple[int, ...]) -> str:
+        """What a notable cell of one packed value ``[E…]`` is called."""
+        return str(cell)
+
+    def agree(self, a: Tensor, b: Tensor) -> Tensor:
+        """``[B, M…]`` bool: the cells in which two packed values are the same, so that what is between them is, too."""
+        same = a == b
+        return same.flatten(1 + len(self.mask)).all(-1) if same.dim() > 1 + len(self.mask) else same
+
+    def vary(self, value: Tensor, known: Tensor | None, rng: Random) -> tuple[Tensor, Tensor | None]:
+        """Other rows that are as good as these, for training to see instead: music in another key, say.
+
+        Here: the same rows. Held-out rows are never varied.
+        """
+        return value, known
+
+    def certain(self, value: Tensor, known: Tensor) -> Tensor | None:
+        """``[B, M…]`` bool: cells that follow with certainty from the known ones (what comes after the end of a
+        sequence), so that raw data cannot tell whether they were hidden. ``None``: there are none."""
+        return None
+
     def to_json(self) -> dict[str, Any]:
         """Plain data; ``kind`` tells which class reads it back."""
         return {"kind": self.kind} | dataclasses.asdict(self)

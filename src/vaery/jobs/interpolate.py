@@ -27,7 +27,8 @@ def interpolate(
     """Rows on the way from one row to another, through the latent.
 
     The first and the last are the reconstructions of the two. All rows between share their noise, so that neighbours
-    differ by their place on the way alone; cells on which the two rows agree stay as they are.
+    differ by their place on the way alone; cells on which the two rows agree (of music: time
+    steps) stay as they are.
 
     Args:
         steps: rows on each way, both ends included.
@@ -90,8 +91,7 @@ def _between(joint: Joint, site: Site, name: str, a: Evidence, b: Evidence, rng:
     if site.value is not None:  # before the latent
         return site.value.expand(len(u), *site.value.shape[1:])
     (from_, known), (to, also) = known_cells(joint, a, name), known_cells(joint, b, name)
-    same = from_ == to
-    agree = known & also & same.flatten(known.dim()).all(-1) if same.dim() > known.dim() else known & also & same
+    agree = known & also & joint.fields[name].agree(from_, to)
     value, agree = from_.repeat_interleave(steps, 0), agree.repeat_interleave(steps, 0)
     single = site.density.given(torch.zeros_like(value), torch.zeros_like(agree))
     if single is site.density:

@@ -58,5 +58,9 @@ def has_grammar(text: str) -> bool:
 def _sample(values: Any) -> Sequence[str]:
     """Texts from all over; none if anything else than texts and gaps is there."""
     step = max(1, len(values) // SAMPLE)
-    some = [value for value in values[::step] if value is not None and value == value]
+    some = [value for value in values[::step] if value is not None and not _is_nan(value)]
     return [text.strip() for text in some] if all(isinstance(value, str) for value in some) else []
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and value != value
