@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from vaery import VAE
+from vaery.core.random import Random
+from vaery.jobs.score import score
 from vaery.kinds.image.plain import _filtered, plain_bits
-from vaery.oddness import learn, oddness
+from vaery.oddness import learn, oddness, signals
+from vaery.surprise import BITS
 
 
 def test_filters_are_those_of_png():
@@ -47,15 +50,30 @@ def test_plain_bits_are_about_those_of_png():
         assert ours == pytest.approx(png, rel=0.3, abs=400)
 
 
-def test_the_larger_of_two_counts_in_units_of_the_held_out_tail():
-    bits, plain = torch.arange(0.0, 101.0), torch.full((101,), 10.0)
-    found = learn(bits, plain)
-    assert found["bits"] == [50.0, 40.0]
-    assert found["beyond"] == [40.0, 40.0]
-    asked = oddness(torch.tensor([50.0, 90.0, 50.0, 90.0]), torch.tensor([10.0, 10.0, -30.0, torch.nan]), found)
-    assert asked.tolist() == [0.0, 1.0, 1.0, 1.0]
-    assert found["score"] == sorted(found["score"])
-    assert len(found["score"]) == 101
+def test_the_largest_signal_counts_in_units_of_the_held_out_tail():
+    bits = torch.arange(0.0, 101.0)
+    usual = learn({"bits": bits, "beyond": bits - 10})
+    assert usual["bits"] == [50.0, 40.0]
+    assert usual["beyond"] == [40.0, 40.0]
+    asked = {"bits": torch.tensor([50.0, 90.0, 50.0, 90.0]), "beyond": torch.tensor([40.0, 80.0, 80.0, torch.nan])}
+    assert oddness(asked, usual).tolist() == [0.0, 1.0, 1.0, 1.0]
+    assert usual["score"] == sorted(usual["score"])
+    assert len(usual["score"]) == 101
+    assert learn({"bits": bits, "beyond": bits * torch.nan}) == {}
+
+
+def test_pixels_told_by_the_latent_alone():
+    """Where pixels are independent given the latent anyway it is the surprise itself, less the plain code."""
+    x = np.random.default_rng(0).integers(0, 2, (60, 8, 8)).astype(np.uint8)
+    found = {}
+    for likelihood in ("bernoulli", "local"):
+        model = VAE(latent=2, width=8, steps=20, likelihood=likelihood, random_state=0, threads=1).fit(x, verbose=False)
+        joint, rows = model.joint_, model.schema_.pack(x[:5])
+        bits = -score(joint, rows, rng=Random(0, share_rows=True), draws=8) * BITS
+        found[likelihood] = signals(joint, rows, bits, rng=Random(0, share_rows=True), draws=8)
+    same, other = found["bernoulli"], found["local"]
+    torch.testing.assert_close(same["apart"], same["beyond"], atol=1e-3, rtol=0)
+    assert float((other["apart"] - other["beyond"]).abs().max()) > 0.005
 
 
 def test_simple_pictures_are_odd_among_busy_ones():

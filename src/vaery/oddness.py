@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from vaery.core.evidence import Evidence
+from vaery.core.random import Random, log_mean_exp
+from vaery.inference import exact, known_cells, sliced
 from vaery.joint import Joint
+from vaery.surprise import BITS
 
 UPPER = 0.9  # the quantile whose distance from the median is the unit of oddness
 
@@ -29,33 +32,70 @@ def plain_bits(joint: Joint, evidence: Evidence) -> Tensor | None:
     return total
 
 
-def oddness(bits: Tensor, plain: Tensor, usual: Mapping[str, Any]) -> Tensor:
-    """``[B]`` how odd rows are: 0 as the middle one of held-out rows, 1 as their upper tenth.
+@torch.no_grad()
+def signals(joint: Joint, evidence: Evidence, bits: Tensor, *, rng: Random, draws: int = 8) -> dict[str, Tensor] | None:
+    """By name, ``[B]`` numbers by each of which a row may be odd, in bits; ``None``: no field has a plain code, and the
+    surprise is all there is.
 
     Densities find simple pictures likely, whatever is on them: digits are likelier under a model of clothes than
     clothes are (Nalisnick et al., 2019). So a row is also odd that is far more surprising than what a plain code makes
-    of it (Serrà et al., 2020). The larger of the two counts, since what is odd by being busy loses by the second.
+    of it (Serrà et al., 2020). And what a pixel's neighbours tell of it hardly hangs on what the picture shows: a four
+    has the strokes of a nine. So the same is asked of a row whose cells are told by the latent alone.
 
     Args:
-        bits: ``[B]`` surprise.
-        plain: ``[B]`` of :func:`plain_bits`; NaN: only the surprise counts.
-        usual: of :func:`learn`.
+        joint, evidence: of which rows.
+        bits: ``[B]`` their surprise.
+        rng: where draws come from.
+        draws: of the latent.
+
+    Returns:
+        ``"bits"``; ``"beyond"`` the plain code; and ``"apart"``, cells told by the latent alone, beyond that code. NaN
+        where a field is not known as a whole.
     """
+    plain = plain_bits(joint, evidence)
+    if plain is None:
+        return None
     bits, plain = bits.double().cpu(), plain.double().cpu()
-    itself, beyond = (_standard(x, *usual[name]) for name, x in (("bits", bits), ("beyond", bits - plain)))
-    return torch.maximum(itself, beyond.nan_to_num(nan=-torch.inf))
+    return {"bits": bits, "beyond": bits - plain, "apart": _apart(joint, evidence, rng, draws) - plain}
 
 
-def learn(bits: Tensor, plain: Tensor) -> dict[str, Any]:
-    """What is usual in held-out rows, as plain data: for either number its median and the way up to its upper tenth;
-    and how odd the rows are, sorted, as scores (higher is more ordinary). Rows not known as a whole are left out."""
-    here = plain.isfinite()
-    bits, plain = bits.double().cpu()[here], plain.double().cpu()[here]
-    if not len(bits):
+def _apart(joint: Joint, evidence: Evidence, rng: Random, draws: int) -> Tensor:
+    """``[B]`` the surprise of rows whose pictures' cells are told by the latent alone, and not by one another."""
+    joint, evidence = exact(joint, evidence)
+    found = []
+    for part, noise in sliced(joint, evidence, rng, draws):
+        trace = joint.infer(part, rng=noise, draws=draws)
+        log_weight = trace.log_weight
+        for name, value in part.values.items():
+            if joint.fields[name].plain_bits(value[:0]) is not None:
+                _, known = known_cells(joint, part, name)
+                alone = trace[name].density.given(torch.zeros_like(value), torch.zeros_like(known))
+                log_p = alone.log_prob(value, known)
+                log_weight = log_weight - trace[name].log_prob + log_p.flatten(2).sum(2)
+        found.append(-BITS * log_mean_exp(log_weight))
+    return torch.cat(found).double().cpu()
+
+
+def oddness(found: Mapping[str, Tensor], usual: Mapping[str, Any]) -> Tensor:
+    """``[B]`` how odd rows are: 0 as the middle one of held-out rows, 1 as their upper tenth, by the largest signal.
+
+    Args:
+        found: of :func:`signals`.
+        usual: of :func:`learn`; only signals that it knows count.
+    """
+    each = [_standard(x, *usual[name]).nan_to_num(nan=-torch.inf) for name, x in found.items() if name in usual]
+    return torch.stack(each).amax(0)
+
+
+def learn(found: Mapping[str, Tensor]) -> dict[str, Any]:
+    """What is usual in held-out rows, as plain data: for each signal its median and the way up to its upper tenth; and
+    how odd the rows are, sorted, as scores (higher is more ordinary). Rows not known as a whole are left out."""
+    here = torch.stack(list(found.values())).isfinite().all(0)
+    if not bool(here.any()):
         return {}
-    found: dict[str, Any] = {"bits": _middle(bits), "beyond": _middle(bits - plain)}
-    scores = -oddness(bits, plain, found)
-    return {**found, "score": sorted(round(float(s), 6) for s in scores)}
+    usual: dict[str, Any] = {name: _middle(x[here]) for name, x in found.items()}
+    scores = -oddness({name: x[here] for name, x in found.items()}, usual)
+    return {**usual, "score": sorted(round(float(s), 6) for s in scores)}
 
 
 def _middle(x: Tensor) -> list[float]:

@@ -124,8 +124,9 @@ class PlainRegime(Regime[Trainer]):
         held_out = trainer.held_out[slice(0, MOST_CALIBRATED)].to(joint.device)
         some = train[torch.arange(min(train.rows, MOST_USUAL))].to(joint.device)
         stream = functools.partial(Random, 0, joint.device, share_rows=True)
-        scores, plain = score(joint, held_out, rng=stream()), oddness.plain_bits(joint, held_out)
-        odd = {} if plain is None else oddness.learn(-scores * surprise.BITS, plain)
+        scores = score(joint, held_out, rng=stream())
+        found = oddness.signals(joint, held_out, -scores * surprise.BITS, rng=stream())
+        odd = {} if found is None else oddness.learn(found)
         return {
             "score": sorted(round(float(s), 6) for s in scores),
             **({"odd": odd} if odd else {}),

@@ -15,7 +15,7 @@ from vaery.core.job import job
 from vaery.core.random import Random
 from vaery.flags import flags
 from vaery.joint import Joint
-from vaery.oddness import oddness, plain_bits
+from vaery.oddness import oddness, signals
 from vaery.reasons import explained
 from vaery.surprise import BITS, shares
 
@@ -45,8 +45,9 @@ def detect(
     out). Outliers are what Benjamini and Hochberg's rule picks: of the rows it names, a share of ``fdr`` at most is
     expected to be ordinary (with p-values of this kind: Bates et al., 2023).
 
-    Pictures are odd in two ways, and the larger counts: by their surprise, and by their surprise beyond what a plain
-    code makes of them (:mod:`vaery.oddness`), since densities find simple pictures likely, whatever is on them.
+    Pictures are odd in three ways, and the largest counts: by their surprise; by their surprise beyond what a plain
+    code makes of them, since densities find simple pictures likely, whatever is on them; and by that of pixels told by
+    the latent alone, since strokes and textures are the same in what is odd (:mod:`vaery.oddness`).
 
     Reasons split the surprise up (the chain rule's terms, averaged over orders and latents); see :func:`shares` for all
     of them. Listed are the cells of a row that cost most ``"beyond"`` the usual given the rest of the row, in bits,
@@ -82,9 +83,11 @@ def detect(
     evidence = evidence.to(joint.device)
     flagged = flags(joint.fields, evidence, calibration)
     found = shares(joint, evidence, rng=rng, draws=draws)
-    scores, plain = -found.total.cpu() / BITS, plain_bits(joint, evidence) if odd else None
-    if odd and plain is not None:
-        scores, held_out = -oddness(found.total, plain, odd), odd["score"]
+    scores, other = -found.total.cpu() / BITS, None
+    if odd:
+        other = signals(joint, evidence, found.total, rng=rng, draws=draws)
+    if odd and other is not None:
+        scores, held_out = -oddness(other, odd), odd["score"]
     p_value = (pareto if tail else conformal)(scores, held_out)
     for flag in flagged:
         p_value[flag.row] = min(float(p_value[flag.row]), flag.p_value)
