@@ -148,6 +148,18 @@ def test_a_surrogate_knows_what_it_was_told_and_not_what_it_was_not():
     assert draws[:, 30:].std(0).min() > 5 * draws[:, :30].std(0).max()
 
 
+def test_a_process_that_cannot_be_fitted_still_guesses(monkeypatch):
+    import botorch
+    from botorch.exceptions import ModelFittingError
+
+    def failing(*args, **options):
+        raise ModelFittingError("no")
+
+    monkeypatch.setattr(botorch, "fit_gpytorch_mll", failing)
+    x = torch.linspace(0, 1, 20, dtype=torch.float64)[:, None]
+    assert surrogates.gp(x, x[:, 0], x, 50, Random(0)).mean(0).argmax() > 15
+
+
 # ------------------------------------------------------------------ functions of raw rows
 
 

@@ -89,7 +89,7 @@ def _found(worth: Called | Predicted, tried: Pool, y: Tensor, start: int, n: int
 
 
 def _best_so_far(worth: Called | Predicted, y: Tensor) -> NDArray[np.float64]:
-    return (worth.sign * y.cummax(0).values).numpy()
+    return (worth.sign * y.cummax(0).values).numpy() if len(y) else y.numpy()
 
 
 def _name(target: str | Callable[[Any], Any]) -> str:

@@ -81,7 +81,7 @@ def at_random(
     """As :func:`search`, learning nothing: so many different draws (variations of ``start``, where there is one)."""
     left = calls - len(start)
     tried = (start + several(lambda: _begin(space, start, left, rng), start, left))[:calls]
-    return tried, call(tried)
+    return tried, call(tried) if len(tried) else torch.zeros(0, dtype=torch.float64)
 
 
 def several(make: Callable[[], Pool], known: Pool, wanted: int) -> Pool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -55,12 +56,15 @@ def gp(x: Tensor, y: Tensor, pool: Tensor, draws: int, rng: Random) -> Tensor:
 
 def _posterior(x: Tensor, y: Tensor, pool: Tensor) -> tuple[Tensor, Tensor]:
     from botorch import fit_gpytorch_mll
+    from botorch.exceptions import ModelFittingError
     from botorch.models import SingleTaskGP
     from gpytorch.mlls import ExactMarginalLogLikelihood
 
     model = SingleTaskGP(x, y[:, None], outcome_transform=None)
     how = {"options": {"maxiter": STEPS}}
-    fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model), optimizer_kwargs=how)
+    with suppress(ModelFittingError):  # calls may have been dear: better plain scales than none
+        fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model), optimizer_kwargs=how)
+    model.eval()
     with torch.no_grad():
         found: Any = model.posterior(pool)
         return found.distribution.mean.clone(), found.distribution.covariance_matrix.clone()
