@@ -117,7 +117,7 @@ def test_the_test_of_lightness_can_fail():
 def test_the_commands_are_the_jobs_and_a_few_more():
     shown = done("--help").stdout.partition("Commands:")[2]
     names = {line.split()[0] for line in shown.splitlines() if line.strip()}
-    assert names == {"fit", "info", "audit", "xray", "report", "traversals", "map", "demo", *JOBS}
+    assert names == {"fit", "info", "audit", "xray", "report", "traversals", "map", "optimise", "demo", *JOBS}
 
 
 @pytest.mark.parametrize("name", JOBS)
