@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from vaery.core.check_stops import check_density
+from vaery.core.errors import ChoiceError
 from vaery.core.random import Random
 from vaery.kinds.image import describe
 from vaery.kinds.image.local import LocalDensity
@@ -174,3 +175,38 @@ def test_a_flat_picture_costs_little_from_the_first_step() -> None:
     bits = -net(torch.zeros(1, 1, 2)).log_prob(flat)[0, 0] / np.log(2)
     assert float(bits[0, 0]) > 7  # nothing is near the first
     assert float(bits[2:, 2:-2].max()) < 4
+
+
+def test_grey_becomes_black_and_white_at_half_or_anew_at_each_step() -> None:
+    grey = np.linspace(0, 255, 4 * 64).reshape(4, 8, 8).round().astype(np.uint8)
+    field = describe(grey, likelihood="dynamic")
+    assert (field.likelihood, field.levels, field.steps, field.window) == ("bernoulli", 255, 1, 1)
+    value, _ = field.pack(grey)
+    drawn = torch.stack([field.vary(value, None, Random(seed))[0] for seed in range(400)])
+    assert set(drawn.unique().tolist()) == {0, 255}
+    torch.testing.assert_close(drawn.double().mean(0), value.double(), atol=40, rtol=0)  # 3 standard errors
+    threshold = describe(grey, likelihood="threshold")
+    assert threshold.vary(value, None, Random(0))[0] is value
+    torch.manual_seed(0)
+    net = decoder(threshold, context=2, width=8, depth=1, dropout=0.0).eval()
+    with torch.no_grad():
+        density = net(torch.randn(1, 4, 2))
+        black = (value > 127).to(torch.uint8) * 255
+        torch.testing.assert_close(density.log_prob(value), density.log_prob(black), rtol=0, atol=0)
+        assert set(density.sample(Random(0)).unique().tolist()) <= {0, 255}
+        assert set(density.given(value, None).points(torch.tensor([0.2, 0.7])).unique().tolist()) <= {0, 255}
+        check_density(density, black)
+    with pytest.raises(ChoiceError, match="continuous"):
+        describe(np.random.default_rng(0).normal(size=(4, 8, 8)), likelihood="dynamic")
+
+
+def test_a_model_of_black_and_white_made_of_grey() -> None:
+    from vaery import VAE
+
+    rng = np.random.default_rng(0)
+    grey = (np.linspace(0, 1, 8) ** rng.uniform(0.5, 2, (60, 8, 1)) * 255).round().astype(np.uint8)
+    model = VAE(likelihood="dynamic", latent=2, width=16, steps=60, random_state=0, threads=1).fit(grey, verbose=False)
+    assert set(np.unique(model.generate(20))) <= {0, 255}
+    assert model.generate(2).dtype == np.uint8
+    black = np.where(grey > 127, 255, 0).astype(np.uint8)
+    assert np.array_equal(model.score_samples(grey), model.score_samples(black))

@@ -13,9 +13,9 @@ from vaery.kinds.image.arrays import channels_last, known_values, layout_of, to_
 from vaery.kinds.image.field import ON_LEVELS, ImageField
 from vaery.kinds.image.levels import grey_levels
 
-WIDEST = (
-    3  # how far a pixel sees those before it, at most; in small pictures that would be all, and leave the latent idle
-)
+# How far a pixel sees those before it, at most; in small pictures that would be all, and leave the latent idle.
+WIDEST = 3
+BINARIZE = ("threshold", "dynamic")  # ways from grey to black and white
 
 
 def describe(raw: Any, name: str = "image", likelihood: str | None = None, net: str = "auto") -> ImageField:
@@ -26,8 +26,9 @@ def describe(raw: Any, name: str = "image", likelihood: str | None = None, net: 
             folder, a list of files or of equal arrays.
         name: of the field.
         likelihood: ``"local"``: pixels in reading order, each given those near by; or a member of ``likelihoods``:
-            pixels independent given the latent. ``None``: local where there are levels (``bernoulli`` for two of them,
-            ``logistic_mixture`` for more), ``normal`` for continuous values.
+            pixels independent given the latent. ``"threshold"``, ``"dynamic"``: local, of black and white made of grey:
+            cut at half, or (in training) drawn anew at each step. ``None``: local where there are levels (``bernoulli``
+            for two of them, ``logistic_mixture`` for more), ``normal`` for continuous values.
         net: ``"mlp"``, ``"conv"`` or ``"auto"``.
 
     Raises:
@@ -48,8 +49,14 @@ def describe(raw: Any, name: str = "image", likelihood: str | None = None, net: 
     values = data.ravel() if seen is None else data[seen]
     _check_finite(data, name)
     levels, low, high = grey_levels(values)
-    window = max(1, min(WIDEST, min(height, width) // 8)) if likelihood in (None, "local") and levels else 0
-    if likelihood in (None, "local"):
+    binarize = likelihood if likelihood in BINARIZE else ""
+    if binarize and not levels:
+        raise ChoiceError(f"{name}: likelihood={likelihood!r} is for grey levels, and these values are continuous")
+    local = likelihood in (None, "local", *BINARIZE)
+    window = max(1, min(WIDEST, min(height, width) // 8)) if local and levels else 0
+    if binarize:
+        likelihood = "bernoulli"
+    elif local:
         likelihood = "normal" if not levels else "bernoulli" if levels == 1 else "logistic_mixture"
     _check_likelihood(likelihood, levels, low, high, name)
     mean, sd = _moments(channels_last(data, layout), None if seen is None else channels_last(seen, layout))
@@ -72,6 +79,7 @@ def describe(raw: Any, name: str = "image", likelihood: str | None = None, net: 
         sd=tuple(sd),
         net=net,
         window=window,
+        binarize=binarize,
     )
 
 

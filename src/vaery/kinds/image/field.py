@@ -41,6 +41,8 @@ class ImageField(Field):
         mean, sd: of each channel, in levels (continuous: in the data's own unit).
         net: ``"auto"``, ``"mlp"`` or ``"conv"``.
         window: how far, in pixels, a pixel sees those before it; 0: pixels are independent given the latent.
+        binarize: ``"threshold"``: grey levels are cut at half; ``"dynamic"``: the same, but training draws black and
+            white anew at each step, with the grey level as the chance of white. Empty: levels are levels.
     """
 
     kind: ClassVar[str] = "image"
@@ -56,6 +58,7 @@ class ImageField(Field):
     sd: tuple[float, ...]
     net: str = "auto"
     window: int = 0
+    binarize: str = ""
 
     @property
     def event(self) -> tuple[int, ...]:
@@ -81,6 +84,11 @@ class ImageField(Field):
         top, unit = (self.levels, (self.high - self.low) / self.levels) if self.levels else (1, 1.0)
         many = lambda number: (float(number),) * self.channels  # noqa: E731
         return Scale(many(unit), many(0), many(top), whole=self.levels > 0, axes=2)
+
+    @property
+    def steps(self) -> int:
+        """The highest level that the density tells apart: 1 where grey levels become black and white."""
+        return 1 if self.binarize else self.levels
 
     @property
     def standardised(self) -> bool:
@@ -233,7 +241,9 @@ class ImageField(Field):
 
     def plain_bits(self, value: Tensor) -> Tensor | None:
         """Of the filters of PNG and zlib, for pictures of levels."""
-        return torch.from_numpy(plain_bits(value.cpu().numpy())) if self.levels else None
+        if not self.levels:
+            return None
+        return torch.from_numpy(plain_bits((cut(value, self.levels) if self.binarize else value).cpu().numpy()))
 
     # ------------------------------------------------------------------ questions
 
@@ -257,6 +267,14 @@ class ImageField(Field):
         value, known = self.pack(array)
         return value, known, None
 
+    def vary(self, value: Tensor, known: Tensor | None, rng: Random) -> tuple[Tensor, Tensor | None]:
+        """Black or white in place of each grey level, drawn anew (Burda et al., 2016), where that was
+        asked for; else the same pictures."""
+        if self.binarize != "dynamic":
+            return value, known
+        white = rng.uniform(tuple(value.shape)).to(value.device) * self.levels < value
+        return white.to(value.dtype) * self.levels, known
+
     def hide(self, rows: int, rng: Random) -> Tensor:
         """What to leave visible in training, ``[rows, H, W]``: random pixels, a half, a rectangle or all but one."""
         visible = super().hide(rows, rng)
@@ -276,6 +294,11 @@ class ImageField(Field):
         values: dict[str, Any] = {k: v for k, v in data.items() if k != "kind"}
         values |= {"mean": tuple(data["mean"]), "sd": tuple(data["sd"])}
         return cls(**values)
+
+
+def cut(value: Tensor, levels: int) -> Tensor:
+    """Levels as black and white: the lowest level, or the highest for all above half."""
+    return (value > levels // 2).to(value.dtype) * levels
 
 
 def _numpy_dtype(dtype: torch.dtype) -> np.dtype:

@@ -136,7 +136,7 @@ class LocalDensity(Density):
 
     def _unit(self, value: Tensor) -> Tensor:
         """Packed → about [−1, 1], where the network lives."""
-        x = value.to(self.features.dtype)
+        x = self.units.cut(value).to(self.features.dtype)
         return x * (2 / self.units.levels) - 1 if self.units.levels else x
 
     def _chunks(self) -> Iterator[slice]:

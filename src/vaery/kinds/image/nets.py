@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vaery.core.density import Density
 from vaery.core.members import member
-from vaery.kinds.image.field import ImageField
+from vaery.kinds.image.field import ImageField, cut
 from vaery.kinds.image.local import LocalDensity
 from vaery.kinds.image.pixels import PixelDensity, PixelUnits
 from vaery.nets.conv import SMALLEST, ConvDecoder, ConvEncoder
@@ -99,9 +99,10 @@ class ImageEncoder(nn.Module):
         self.scale = 1.0 if field.standardised else 2 / max(1, field.levels)
         centre = torch.zeros(field.channels) if field.standardised else torch.tensor(field.mean)
         self.register_buffer("offset", -centre * self.scale, persistent=False)
+        self.cut = field.levels if field.binarize else 0
 
     def forward(self, value: Tensor, known: Tensor | None = None) -> Tensor | Maps:
-        x = value * self.scale + self.offset
+        x = (cut(value, self.cut) if self.cut else value) * self.scale + self.offset
         if known is None:
             return self.net(x)
         missing = (~known).to(x.dtype)
@@ -153,7 +154,7 @@ class ImageDecoder(nn.Module):
             numbers = field.channels + EXTRA
             shape = (field.height, field.width, field.channels)
             wide = GREY if field.channels == 1 else COLOUR
-            self.window = Window(shape, self.family.size, numbers, field.levels, field.window, wide)
+            self.window = Window(shape, self.family.size, numbers, field.steps, field.window, wide)
         size = (field.height, field.width)
         if net is not None:
             self.net: Any = net(numbers)

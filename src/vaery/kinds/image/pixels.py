@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from vaery.core.density import Density, Elementwise, Factorised, keep_known, masked
 from vaery.core.evidence import expand_mask
 from vaery.core.random import Random
-from vaery.kinds.image.field import ON_LEVELS, ImageField
+from vaery.kinds.image.field import ON_LEVELS, ImageField, cut
 
 TABLED = 1024  # levels fewer than this are tabled one by one
 SPREAD = 64  # values that stand for a density of numbers
@@ -28,9 +28,10 @@ class PixelUnits(nn.Module):
 
     def __init__(self, field: ImageField) -> None:
         super().__init__()
-        self.levels = field.levels
+        self.levels, self.steps = field.levels, field.steps
         self.dtype = field.packed_dtype
-        self.grey = field.likelihood == "bernoulli" and field.levels != 1
+        self.binary = bool(field.binarize)
+        self.grey = field.likelihood == "bernoulli" and field.steps != 1
         shift, scale = torch.zeros(field.channels), torch.ones(field.channels)
         if field.levels and field.likelihood == "bernoulli":
             scale = scale * field.levels
@@ -42,8 +43,13 @@ class PixelUnits(nn.Module):
         self.shifted, self.scaled = bool((shift != 0).any()), bool((scale != 1).any())
         self.log_scale = 0.0 if field.likelihood in ON_LEVELS else float(scale.log().sum())
 
+    def cut(self, value: Tensor) -> Tensor:
+        """Packed, as the density tells it apart: black and white where that was asked for."""
+        return cut(value, self.levels) if self.binary else value
+
     def inside(self, value: Tensor) -> Tensor:
         """Packed → the likelihood's unit."""
+        value = self.cut(value)
         value = value - self.shift if self.shifted else value
         return value * self.inverse if self.scaled else value.to(self.scale.dtype)
 
@@ -109,12 +115,12 @@ class PixelDensity(Density):
             return self.units.packed(self.factorised.quantile(u))
         u = expand_mask(u, 1 + len(self.elementwise.shape))
         below = torch.full((len(u), *self.elementwise.shape), -1.0, device=u.device)
-        reached = torch.full_like(below, self.units.levels)
-        for _ in range(self.units.levels.bit_length()):  # the last step leaves a gap of one
+        reached = torch.full_like(below, self.units.steps)
+        for _ in range(self.units.steps.bit_length()):  # the last step leaves a gap of one
             middle = ((below + reached) / 2).floor()
             enough = self.elementwise.cdf(middle) >= u
             below, reached = torch.where(enough, below, middle), torch.where(enough, middle, reached)
-        return reached.to(self.units.dtype)
+        return self.units.packed(reached)
 
 
 def _levels_of(density: Elementwise, units: PixelUnits) -> Tensor:
