@@ -51,7 +51,7 @@ class VAE(TransformerMixin, BaseEstimator):
         posterior: a member of ``posteriors``, likewise.
         objective: a member of ``objectives``, likewise, or an :class:`~vaery.core.objective.Objective`; ``"auto"``:
             the ELBO of random subsets of each row, so that the model answers any conditional question.
-        likelihood: a member of ``likelihoods`` (or, for pictures, ``"local"``, ``"threshold"`` or ``"dynamic"``): for all
+        likelihood: a member of ``likelihoods`` (or, for pictures, ``"local"``, ``"threshold"``, ``"dynamic"``): for all
             fields, or by field or column name.
         columns: column name → sort (``"numeric"``, ``"integer"``, ``"categorical"``, ``"ordinal"``, ``"boolean"``,
             ``"datetime"``) or the list of its levels in order, where what is found by looking is not what you mean.
