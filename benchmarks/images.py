@@ -48,7 +48,7 @@ class Kind:
 
 TASKS = {
     "nll": Kind(image_nll.task, image_nll.DATA, (10.0, 60.0)),
-    "bits": Kind(image_bits.task, image_bits.DATA, (30.0,)),
+    "bits": Kind(image_bits.task, image_bits.DATA),
     "quality": Kind(image_quality.task, image_quality.DATA),
     "classes": Kind(image_classes.task, image_classes.DATA),
     "inpaint": Kind(image_inpaint.task, image_inpaint.DATA),
