@@ -11,6 +11,7 @@ from typing import Any
 
 import bars
 import image_bars
+import music_rules
 import table_bars
 from bars import Bar
 from common import ROOT, Results
@@ -86,17 +87,21 @@ def tally(found: list[Bar]) -> str:
 def compose() -> str:
     quality, speed, sources = bars.quality(Results("adult")), bars.speed(Results("speed")), Sources()
     tables, images = table_bars.quality(Results("tables")), image_bars.quality(Results("images"))
+    music = image_bars.quality(Results("music"), music_rules.RULES, (), music_rules.SCRIPT)
     lines = [HEAD]
     if tables:
         lines += ["## Tables", "", tally(tables), "", *bar_table(tables, sources)]
     if images:
         lines += ["## Images", "", tally(images), "", *bar_table(images, sources)]
+    if music:
+        lines += ["## Music", "", tally(music), "", *bar_table(music, sources)]
     if quality:
         lines += ["## Quality on adult", "", tally(quality), "", *bar_table(quality, sources)]
     if speed:
         lines += ["## Speed and size", "", tally(speed), "", *bar_table(speed, sources)]
     details = bars.details(Results("adult")) + table_bars.details(Results("tables"))
     details += image_bars.details(Results("images"))
+    details += image_bars.details(Results("music"), music_rules.DETAILS, music_rules.SCRIPT, "music")
     if details:
         lines += ["## Every method", "", *[line for title, head, rows in details for line in detail(title, head, rows)]]
     lines += ["## Sources", "", *(sources.lines() or ["Nothing has been measured yet."]), ""]

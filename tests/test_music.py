@@ -141,6 +141,16 @@ def test_tempo_meter_and_drums_survive_the_model(songs, tmp_path):
     assert [(piece.tempo, piece.meter) for piece in new] == [(((0.0, 90.0),), ((0.0, 3, 4),))] * 2
 
 
+def test_a_piece_is_cut_with_its_tempo_and_meter():
+    piece = song(1)
+    assert piece[:12] == Piece(piece.roll[:12], (0, DRUMS), 4, piece.tempo, piece.meter)
+    assert piece[16:].tempo == ((0.0, 80.0),)
+    assert piece[8:].tempo == ((0.0, 90.0), (1.0, 80.0))
+    assert len(piece[8:]) == len(piece) - 8
+    with pytest.raises(DataError, match="steps left out"):
+        piece[::2]
+
+
 # ------------------------------------------------------------------ the density
 
 

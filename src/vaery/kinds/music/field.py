@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vaery.core.errors import DataError, QueryError
@@ -232,11 +231,8 @@ class MusicField(Field):
         return found
 
     def notable(self, value: Tensor) -> Tensor:
-        """The notes, where they begin."""
-        sounds = value > 0
-        begins = (value == STRUCK) if self.grid else sounds & ~F.pad(sounds[:, :-1], (0, 0, 1, 0))
-        begins[..., 0] = False
-        return begins
+        """The notes: where they begin; of rolls, which do not tell that, each time step of them."""
+        return (value == STRUCK) & (torch.arange(value.shape[-1], device=value.device) > 0)
 
     def called(self, value: Tensor, cell: tuple[int, ...]) -> str:
         """``"C#5 at step 12"``, or by bar and quarter note, both counted from 1, of pieces."""

@@ -21,7 +21,7 @@ def suggest(field: MusicField, rows: int) -> dict[str, Any]:
         "depth": 1,
         "dropout": 0.3,
         "objective": {"free_bits": 0.1},
-        "plan": {"batch": 32, "learning_rate": 2e-3, "steps": 2000},
+        "plan": {"batch": 32, "learning_rate": 4e-3, "steps": 1000},
     }
 
 

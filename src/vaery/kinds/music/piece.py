@@ -53,6 +53,14 @@ class Piece:
     def __len__(self) -> int:
         return len(self.roll)
 
+    def __getitem__(self, steps: slice) -> Piece:
+        """Some of the time steps, with the tempo and meter that hold there."""
+        start, _, stride = steps.indices(len(self))
+        if stride != 1:
+            raise DataError("a piece can be cut, but not with steps left out: write piece[start:end]")
+        beat = start / self.grid
+        return replace(self, roll=self.roll[steps], tempo=_from(self.tempo, beat), meter=_from(self.meter, beat))
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Piece):
             return NotImplemented
@@ -104,6 +112,13 @@ class Piece:
             raise DataError(f"{self.name or 'a piece'} has gaps on a grid of {self.grid} steps a quarter note, and "
                             f"{grid} are wanted here: call on_grid({grid}) before hide()")  # fmt: skip
         return Notes.of(self).piece(grid)
+
+
+def _from(changes: Any, beat: float) -> Any:
+    """Changes of tempo or meter, counted from ``beat``: the last one before it holds there."""
+    held = [change for change in changes if change[0] <= beat][-1:]
+    later = [change for change in changes if change[0] > beat]
+    return tuple((max(0.0, change[0] - beat), *change[1:]) for change in [*held, *later])
 
 
 def pitch_name(pitch: int) -> str:
