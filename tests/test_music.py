@@ -188,6 +188,18 @@ def test_it_is_a_density_and_draws_are_spread_as_it_says(states):
 
 
 @torch.no_grad()
+def test_careful_draws_are_likelier():
+    density, pieces = small(2)
+    p = density(len(pieces)).log_prob(pieces).sum((0, 2, 3))
+    whole = lambda d: float(density(4000).log_prob(d.sample(Random(0))[0]).sum((0, 2, 3)).mean())  # noqa: E731
+    usual, careful, sure = (
+        whole(d) for d in (density(4000), density(4000).tempered(0.5), density(4000).tempered(1, 0.5))
+    )
+    assert usual < careful < sure <= float(p.max()) + 1e-6
+    assert usual == pytest.approx(float((p.exp() * p).sum()), abs=0.1)
+
+
+@torch.no_grad()
 def test_gaps_are_filled_by_a_density_given_all_that_is_known():
     density, pieces = small(2)
     known = torch.zeros(3, 3, dtype=torch.bool)

@@ -12,7 +12,7 @@ from vaery.core.density import Density, Factorised, Family, keep_known
 from vaery.core.random import Random
 from vaery.nets.frames import FrameNet, Here, last, on, over
 
-GROUPS = 7  # passes in which each cell of a frame is asked for given all others; no interval that music is made of
+GROUPS = 11  # passes in which each cell of a frame is asked for given all others; major sevenths are rare
 SHARE = 3  # one row in so many also learns to fill gaps, given what comes after them
 FRAMES = 4096  # frames, times draws, that are read at once where nobody needs gradients
 NEVER = -30.0  # a logit
@@ -34,11 +34,25 @@ class PieceDensity(Density):
         net: the network.
         family: of each cell, of K raw numbers.
         hide: rows, rng → which cells a row may see, ``[rows, T, C]``.
+        temperature, top_p: of what is drawn; see :meth:`tempered`.
     """
 
-    def __init__(self, z: Tensor, steps: int, net: FrameNet, family: Family, hide: Hide) -> None:
+    def __init__(
+        self,
+        z: Tensor,
+        steps: int,
+        net: FrameNet,
+        family: Family,
+        hide: Hide,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+    ) -> None:
         self.z, self.steps, self.net, self.family, self.hide = z, steps, net, family, hide
+        self.temperature, self.top_p = temperature, top_p
         self.shape = (*z.shape[:2], steps, net.columns)
+
+    def tempered(self, temperature: float = 1.0, top_p: float = 1.0) -> PieceDensity:
+        return PieceDensity(self.z, self.steps, self.net, self.family, self.hide, temperature, top_p)
 
     # ------------------------------------------------------------------ scoring
 
@@ -151,7 +165,8 @@ class PieceDensity(Density):
         while len(going):
             settled = place < done[going, None]
             before = on(value[going], settled, self.net.states, frame.dtype)
-            cumulative = self._raw(self.net.read(frame[going], before)).float().softmax(-1).cumsum(-1)
+            raw = self._raw(self.net.read(frame[going], before)).float()
+            cumulative = likeliest((raw / self.temperature).softmax(-1), self.top_p).cumsum(-1)
             drawn = (u[going][..., None] > cumulative[..., :-1]).sum(-1)
             drawn[:, 0] = torch.where(forced[going], 1, drawn[:, 0])
             drawn = torch.where(fixed[going] | settled, value[going], drawn)
@@ -218,6 +233,19 @@ def must_go_on(value: Tensor, given: Tensor | None) -> Tensor:
         return torch.zeros(value.shape[:-1], dtype=torch.bool, device=value.device)
     there = (given & (value > 0)).any(-1)
     return there.flip(1).cumsum(1).flip(1) > 0
+
+
+def likeliest(p: Tensor, share: float) -> Tensor:
+    """Probabilities ``[..., K]`` of the likeliest states that together have a ``share``, anew; of the others zero.
+
+    >>> likeliest(torch.tensor([0.7, 0.2, 0.1]), 0.8)
+    tensor([0.7778, 0.2222, 0.0000])
+    """
+    if share >= 1:
+        return p
+    ordered, order = p.sort(-1, descending=True)
+    kept = ordered * (ordered.cumsum(-1) - ordered < share)
+    return (kept / kept.sum(-1, keepdim=True)).gather(-1, order.argsort(-1))
 
 
 def slice_of(total: Tensor, axis: int) -> Tensor:
