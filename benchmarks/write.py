@@ -11,6 +11,7 @@ from typing import Any
 
 import bars
 import image_bars
+import molecule_rules
 import music_rules
 import table_bars
 from bars import Bar
@@ -87,12 +88,15 @@ def tally(found: list[Bar]) -> str:
 def compose() -> str:
     quality, speed, sources = bars.quality(Results("adult")), bars.speed(Results("speed")), Sources()
     tables, images = table_bars.quality(Results("tables")), image_bars.quality(Results("images"))
+    molecules = image_bars.quality(Results("molecules"), molecule_rules.RULES, (), molecule_rules.SCRIPT)
     music = image_bars.quality(Results("music"), music_rules.RULES, (), music_rules.SCRIPT)
     lines = [HEAD]
     if tables:
         lines += ["## Tables", "", tally(tables), "", *bar_table(tables, sources)]
     if images:
         lines += ["## Images", "", tally(images), "", *bar_table(images, sources)]
+    if molecules:
+        lines += ["## Molecules", "", tally(molecules), "", *bar_table(molecules, sources)]
     if music:
         lines += ["## Music", "", tally(music), "", *bar_table(music, sources)]
     if quality:
@@ -101,6 +105,7 @@ def compose() -> str:
         lines += ["## Speed and size", "", tally(speed), "", *bar_table(speed, sources)]
     details = bars.details(Results("adult")) + table_bars.details(Results("tables"))
     details += image_bars.details(Results("images"))
+    details += image_bars.details(Results("molecules"), molecule_rules.DETAILS, molecule_rules.SCRIPT, "molecules")
     details += image_bars.details(Results("music"), music_rules.DETAILS, music_rules.SCRIPT, "music")
     if details:
         lines += ["## Every method", "", *[line for title, head, rows in details for line in detail(title, head, rows)]]
