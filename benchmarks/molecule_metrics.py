@@ -56,4 +56,4 @@ def divergence(real: np.ndarray, made: np.ndarray, continuous: bool) -> float:
         return float(entropy(gaussian_kde(real)(at) + TINY, gaussian_kde(made)(at) + TINY))
     p, bins = np.histogram(real, bins=10, density=True)
     q, _ = np.histogram(made, bins=bins, density=True)
-    return float(entropy(p + TINY, q + TINY))
+    return float(entropy(p + TINY, np.nan_to_num(q) + TINY))  # nan: all are beyond the real ones
