@@ -43,7 +43,7 @@ def test_divergence_of_histograms_by_hand():
 @pytest.mark.parametrize("parameters", [50_000, 1_000_000])
 def test_the_network_over_characters_is_of_the_size_asked_for(parameters):
     net = char_rnn.CharRNN(sorted(set("".join(SMILES))), parameters)
-    assert sum(p.numel() for p in net.parameters()) == pytest.approx(parameters, rel=0.01)
+    assert sum(p.numel() for p in net.parameters()) == pytest.approx(parameters, rel=0.02)
 
 
 def test_its_loss_is_that_of_each_character_and_the_end():
