@@ -11,15 +11,13 @@ from vaery.core.members import member
 from vaery.kinds.molecule.field import MoleculeField
 from vaery.nets.sequence import SequenceEncoder
 
-HEARD_LATE = (
-    0.8  # the share of pieces hidden from those after them at first, so that the latent is learned: see decisions.md
-)
+HIDDEN = 0.8  # the share of pieces hidden from later ones at first, so that the latent is learned (decisions.md)
 MANY = 5000  # molecules for which the networks are of full size
 
 
 def encoder(field: MoleculeField, width: int, depth: int, dropout: float) -> nn.Module:
-    """``value [B, L]``, ``known [B, L]`` → ``[B, width]``. Half the width on either side: two thirds of a step's time
-    would else go here."""
+    """``value [B, L]``, ``known [B, L]`` → ``[B, width]``. Half the width on either side, or reading would cost as
+    much as writing."""
     return SequenceEncoder(field.codes, width, embedding=max(8, width // 4), hidden=max(8, width // 2))
 
 
@@ -27,7 +25,7 @@ def decoder(field: MoleculeField, context: int, width: int, depth: int, dropout:
     """Context ``[S, B, context]`` → density of ``[S, B, L]``."""
     likelihood = member("likelihoods", field.likelihood)
     sizes = {"width": max(8, width // 2), "hidden": width, "depth": depth, "dropout": dropout}
-    return likelihood(field.codes, field.length, context, **sizes, word_dropout=HEARD_LATE)
+    return likelihood(field.codes, field.length, context, **sizes, word_dropout=HIDDEN)
 
 
 def carry(field: MoleculeField, width: int) -> nn.Module:
