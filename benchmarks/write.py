@@ -14,6 +14,7 @@ import image_bars
 import molecule_rules
 import music_rules
 import table_bars
+import text_rules
 from bars import Bar
 from common import ROOT, Results
 
@@ -99,6 +100,9 @@ def compose() -> str:
         lines += ["## Molecules", "", tally(molecules), "", *bar_table(molecules, sources)]
     if music:
         lines += ["## Music", "", tally(music), "", *bar_table(music, sources)]
+    texts = text_rules.quality(Results("text"))
+    if texts:
+        lines += ["## Texts", "", tally(texts), "", *bar_table(texts, sources)]
     if quality:
         lines += ["## Quality on adult", "", tally(quality), "", *bar_table(quality, sources)]
     if speed:
@@ -107,6 +111,7 @@ def compose() -> str:
     details += image_bars.details(Results("images"))
     details += image_bars.details(Results("molecules"), molecule_rules.DETAILS, molecule_rules.SCRIPT, "molecules")
     details += image_bars.details(Results("music"), music_rules.DETAILS, music_rules.SCRIPT, "music")
+    details += text_rules.details(Results("text"))
     if details:
         lines += ["## Every method", "", *[line for title, head, rows in details for line in detail(title, head, rows)]]
     lines += ["## Sources", "", *(sources.lines() or ["Nothing has been measured yet."]), ""]

@@ -14,10 +14,12 @@ from vaery.core.check import check_density
 from vaery.core.density import Density
 from vaery.core.gaussian import Gaussian, Standard
 from vaery.core.random import Random, isolated
+from vaery.likelihoods import autoregressive
 from vaery.likelihoods.autoregressive import Autoregressive
 from vaery.nets import vocabulary
 from vaery.nets.sequence import SequenceEncoder
 from vaery.priors.flow import Flow
+from vaery.priors.matching import Matching
 from vaery.priors.mixture import Mixture
 from vaery.priors.vamp import Vamp
 
@@ -76,8 +78,8 @@ def test_teacher_forced_is_the_sum_of_single_steps(kind):
     for row, length in enumerate(tokens.reach(ROWS > 0).tolist()):
         state, code = None, torch.tensor([CODES + 1])
         for step in range(length):
-            before, state = made.read(code[:, None], z[0, row : row + 1], state)
-            x = made.features(before[:, 0], made.later.nothing[None], z[0, row : row + 1])
+            before, state = made.net.step(made.vocabulary(code), z[0, row : row + 1], state)
+            x = made.features(before, made.later.nothing[None], z[0, row : row + 1])
             logits = made.vocabulary.logits(x)
             logits[:, 0] = -torch.inf
             table = logits.detach().log_softmax(-1) if step + 1 < LENGTH else torch.zeros_like(logits)
@@ -134,7 +136,8 @@ def test_a_row_does_not_hang_on_its_batch(kind):
         assert torch.equal(alone.sample(Random(3, share_rows=True), ROWS[one], known[one]), drawn[:, one])
 
 
-def test_estimate_is_log_prob_at_the_end_of_training():
+def test_estimate_is_log_prob_at_the_end_of_training(monkeypatch):
+    monkeypatch.setattr(autoregressive, "LESSON", 1)
     density = net()(context(len(ROWS)).requires_grad_())
     found = density.estimate(ROWS, mask(1), Random(0), progress=1.0)
     assert torch.allclose(found.detach(), density.log_prob(ROWS, mask(1)).detach(), atol=1e-9)
@@ -224,13 +227,13 @@ def latent(name: str, rows: int) -> Density:
             return Standard(at, 2)
         if name == "vamp":
             return Vamp(2, 0, posterior=_Posterior(), features=4, components=3)(at)
-        prior = {"mixture": Mixture, "flow": Flow}[name](2, 0)
+        prior = {"mixture": Mixture, "flow": Flow, "matching": Matching}[name](2, 0)
         for p in prior.parameters() if name == "flow" else ():
             torch.nn.init.normal_(p, std=0.2)
         return prior(at)
 
 
-@pytest.mark.parametrize("name", ["standard", "gaussian", "mixture", "flow", "vamp"])
+@pytest.mark.parametrize("name", ["standard", "gaussian", "mixture", "flow", "matching", "vamp"])
 @torch.no_grad()
 def test_latents_spread_less_and_stay_densities(name):
     wide, narrow = latent(name, 4000).sample(Random(0)), latent(name, 4000).tempered(0.5).sample(Random(0))

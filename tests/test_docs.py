@@ -78,7 +78,7 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch, quick):
-    """A folder to work in, with the tables, the pictures and the music that the pages speak of."""
+    """A folder to work in, with the tables, the pictures, the music and the texts that the pages speak of."""
     monkeypatch.chdir(tmp_path)
     music.write([scale(i) for i in range(20)], "tunes")
     music.write([scale(0)], "start.mid")
@@ -89,6 +89,8 @@ def desk(tmp_path, monkeypatch, quick):
     images = load_digits().images.astype(np.uint8)
     np.save("digits.npy", images)
     np.save("small.npy", images[:20, ::2, ::2, None])
+    food = [f"The {what} was {how}." for what in ("food", "soup", "tea") for how in ("good", "cold", "late", "fine")]
+    Path("reviews.txt").write_text("\n".join(food * 3 + ["Never again!"] * 4) + "\n", encoding="utf-8")
     return tmp_path
 
 

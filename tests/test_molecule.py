@@ -324,8 +324,8 @@ def test_given_takes_a_molecule_or_a_beginning(field):
 def test_pieces_are_the_parts_that_can_be_odd():
     field = describe(["CCO", "C=O"])
     value, _ = field.pack(["OCC", "C=O"])
-    assert field.parts(value) == [[("[C]", [0]), ("[C]", [1]), ("[O]", [2])], [("[C]", [0]), ("[=O]", [1])]]
-    assert field.parts(value, (torch.arange(field.length) > 1).expand_as(value))[0] == [("[O]", [2])]
+    assert field.named_parts(value) == [[("[C]", [0]), ("[C]", [1]), ("[O]", [2])], [("[C]", [0]), ("[=O]", [1])]]
+    assert field.named_parts(value, (torch.arange(field.length) > 1).expand_as(value))[0] == [("[O]", [2])]
 
 
 @pytest.mark.parametrize("asked", [between("C", "N"), one_of("C", "N"), 3, "C1CC", ["CCO"]])
@@ -464,7 +464,7 @@ def test_generate_what_begins_as_asked(model):
     assert valid(model.generate(10, given=beginning, seed=1)["molecule"])
     evidence, _ = model.schema_.given(beginning)
     drawn = member("jobs", "generate")(model.joint_, evidence, rng=Random(0), n=10).values["molecule"]
-    assert all("".join(piece for piece, _ in row).startswith("[C][C]") for row in field.parts(drawn))
+    assert all("".join(piece for piece, _ in row).startswith("[C][C]") for row in field.named_parts(drawn))
 
 
 def test_a_given_molecule_comes_back_as_it_is(model):

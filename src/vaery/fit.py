@@ -47,7 +47,9 @@ def fit(
 ) -> None:
     """Fit ``model`` to ``raw``; see :meth:`vaery.VAE.fit`."""
     started = time.perf_counter()
-    schema, raw = Schema.describe(raw, likelihood=model.likelihood, columns=model.columns, net=model.net)
+    schema, raw = Schema.describe(
+        raw, likelihood=model.likelihood, columns=model.columns, net=model.net, tokens=model.tokens
+    )
     priors = candidates(model.refine)
     rules = Rules.learn(model.constraints, schema, raw)
     rows = schema.pack(raw)
@@ -55,13 +57,28 @@ def fit(
     regime = regime_of(model.private)
     train, held_out = regime.split(rows, rng)
     choices = settle(model, schema.fields, train.rows)
-    joint = build(schema.fields, choices, seed=rng.seed()).to(pick_device(model.device))
-    regime.start(joint, train, rng)
+    seed = rng.seed()
+
+    def fresh() -> Joint:
+        joint = build(schema.fields, choices, seed=seed).to(pick_device(model.device))
+        regime.start(joint, train, rng)
+        return joint
+
+    joint = fresh()
     objective = pick_objective(model.objective, schema.fields, train.rows)
     plan = make_plan(model, schema.fields, train.rows, budget, epochs)
-    make = functools.partial(regime.trainer, train=train, held_out=held_out, objective=objective)
+    make = functools.partial(regime.trainer, train=train, held_out=held_out)
     stream, folder = rng.spawn(device=joint.device), prepare(checkpoint, resume)
-    trainer = trained(model, make, joint, plan, stream, folder, resume=resume, verbose=verbose, started=started)
+    fit_once = functools.partial(
+        trained, model, rng=stream, folder=folder, resume=resume, verbose=verbose, started=started
+    )
+    may = folder is None and objective.firmer() is not objective  # a checkpoint is of one fit
+    plan = plan if may else replace(plan, least_kl=0.0)
+    trainer = fit_once(functools.partial(make, objective=objective), joint, plan)
+    if trainer.state.empty:
+        joint, last = fresh(), trainer.state.history[-1]
+        trainer = fit_once(functools.partial(make, objective=objective.firmer()), joint, replace(plan, least_kl=0.0))
+        trainer.state.trouble.insert(0, collapsed(last, trainer.state.history))
     if regime.refines and choices.prior["name"] == "normal":
         choices = refined(priors, joint, choices, train, held_out, rng)
     model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, joint, choices
@@ -96,6 +113,15 @@ def trained(
                 checkpoints.resume(trainer, folder)
             trainer.fit()
     return trainer
+
+
+def collapsed(first: Mapping[str, float], then: Sequence[Mapping[str, float]]) -> str:
+    """What happened to a latent that stayed empty, in a sentence."""
+    kl = max(then, key=lambda row: row["bound"])["kl"]
+    return (
+        f"the latent had collapsed at step {first['step']:.0f} ({first['kl']:.1f} nats a row); fitted again with more "
+        f"free bits and a slower warm-up, it carries {kl:.1f} nats"
+    )
 
 
 def settle(model: VAE, fields: tuple[Field, ...], rows: int) -> Choices:
@@ -140,7 +166,7 @@ def make_plan(model: VAE, fields: tuple[Field, ...], rows: int, budget: str | fl
     advice: dict[str, Any] = {}
     for f in fields:
         for key, value in member("kinds", f.kind).suggest(f, rows).get("plan", {}).items():
-            advice[key] = max(advice.get(key, value), value) if key == "steps" else value
+            advice[key] = max(advice.get(key, value), value) if key in ("steps", "least_kl") else value
     plan = regime_of(model.private).plan(replace(Plan(), **advice), rows)
     asked = {"steps": model.steps, "batch": model.batch, "learning_rate": model.learning_rate}
     plan = replace(plan, **{k: v for k, v in asked.items() if v != "auto"})
@@ -252,10 +278,10 @@ def _named(asked: str | Mapping[str, Any] | Objective, fields: Sequence[Field], 
     if isinstance(asked, Objective):
         return asked
     if asked == "auto":
-        options: dict[str, Any] = {}
-        for f in fields:
-            options |= member("kinds", f.kind).suggest(f, rows).get("objective", {})
-        return member("objectives", "masked")(options=options)
+        advice = [member("kinds", f.kind).suggest(f, rows) for f in fields]
+        options = {name: value for a in advice for name, value in a.get("objective", {}).items()}
+        shares = {"share": min(a["share"] for a in advice if "share" in a)} if any("share" in a for a in advice) else {}
+        return member("objectives", "masked")(options=options, **shares)
     named = spec(asked)
     return member("objectives", named["name"])(**{k: v for k, v in named.items() if k != "name"})
 

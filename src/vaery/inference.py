@@ -125,7 +125,9 @@ def completions(
 def sample_conditional(joint: Joint, evidence: Evidence, n: int, *, rng: Random, candidates: int = 4) -> Draws:
     """``n`` draws from p(unknown | known, conditions) for a single row, all from one pool of candidates.
 
-    As :func:`complete` for that row ``n`` times, but candidates are shared.
+    As :func:`complete` for that row ``n`` times, but candidates are shared. Several rows are alternatives that exclude
+    one another (a gap of this length, or of that one): what is drawn holds one or the other, each as often as it is
+    likely.
 
     The pool grows until it is worth as many independent draws as there are rows, or is :data:`MOST` times as large as
     at first. Rows are picked by systematic resampling (Kitagawa, 1996): a candidate that holds a share w of the weight
@@ -133,7 +135,7 @@ def sample_conditional(joint: Joint, evidence: Evidence, n: int, *, rng: Random,
 
     Args:
         joint: the model.
-        evidence: a single row: known values and regions.
+        evidence: a single row, or alternatives: known values and regions.
         n: how many draws.
         rng: where draws come from.
         candidates: latents a draw, at least.
@@ -143,16 +145,21 @@ def sample_conditional(joint: Joint, evidence: Evidence, n: int, *, rng: Random,
     weights: list[Tensor] = []
     drawn, effective = 0, 0.0
     while drawn < first or (effective < n and drawn < MOST * first):
-        size = min(BATCH, first - drawn if drawn < first else drawn)
+        size = max(1, min(BATCH, first - drawn if drawn < first else drawn) // evidence.rows)
         trace = propose(joint, evidence, rng=rng, candidates=size)
-        weights.append(trace.log_weight[:, 0].double())
-        pool.append({name: value[:, 0] for name, value in _decided(joint, evidence, trace).items()})
+        weights.append(trace.log_weight.flatten().double())
+        decided = _decided(joint, evidence, trace).items()
+        pool.append(
+            {name: value.expand(size, evidence.rows, *value.shape[2:]).flatten(0, 1) for name, value in decided}
+        )
+        size *= evidence.rows
         drawn, effective = drawn + size, _effective_sample_size(torch.cat(weights))
     pick = _systematic(torch.softmax(torch.cat(weights), 0), n, rng)
     kept = {name: torch.cat([part[name] for part in pool])[pick] for name in pool[0]}
+    given = evidence[pick % evidence.rows] if evidence.rows > 1 else evidence.repeat(n)
     parts = [
         _finish(joint, part, {name: value[start : start + BATCH] for name, value in kept.items()}, rng)
-        for start, part in zip(range(0, max(1, n), BATCH), batches(evidence.repeat(n), BATCH), strict=True)
+        for start, part in zip(range(0, max(1, n), BATCH), batches(given, BATCH), strict=True)
     ]
     values = {name: torch.cat([part[name] for part in parts]) for name in joint.fields}
     return Draws(values, min(float(n), effective))

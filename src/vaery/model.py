@@ -60,7 +60,10 @@ class VAE(TransformerMixin, BaseEstimator):
         first: fields visited before the latent (a label that everything hangs on), with a posterior of their own.
         levels: how many latent levels there are, one below the other. Pictures with a convolutional network have all
             but the top one for themselves, on grids from small to large; else every field hangs on all of them.
-        net: kind of network for images: ``"auto"``, ``"mlp"`` or ``"conv"``.
+        net: kind of network for images, ``"mlp"`` or ``"conv"``, or for sequences, ``"recurrent"`` or
+            ``"transformer"``; ``"auto"``: by the data.
+        tokens: what text is cut into: ``"bpe"`` (pieces that occur often), ``"words"`` or ``"bytes"``; ``"auto"``: by
+            the data.
         width, depth, dropout: of the networks; ``"auto"``: by the data.
         refine: fit the prior anew to encoded rows after training, where held-out rows gain from it: ``True`` a mixture,
             or the name of a prior (``"mixture"``, ``"flow"``, ``"matching"``), or several, of which the best is kept.
@@ -122,6 +125,7 @@ class VAE(TransformerMixin, BaseEstimator):
         first: Sequence[str] = (),
         levels: int = 1,
         net: str = "auto",
+        tokens: str = "auto",
         width: int | str = "auto",
         depth: int | str = "auto",
         dropout: float | str = "auto",
@@ -145,6 +149,7 @@ class VAE(TransformerMixin, BaseEstimator):
         self.first = first
         self.levels = levels
         self.net = net
+        self.tokens = tokens
         self.width = width
         self.depth = depth
         self.dropout = dropout
@@ -174,7 +179,7 @@ class VAE(TransformerMixin, BaseEstimator):
         """Fit the model to data.
 
         Args:
-            X: a frame, an array, a path or folder, or a dict of named fields. Nulls are data.
+            X: a frame, an array, a list of texts, a path or folder, or a dict of named fields. Nulls are data.
             y: ignored; it is here for scikit-learn. A target is a column (or field) like any other.
             budget: how long to train: ``"90s"``, ``"5m"``, ``"2h"`` or seconds. ``None``: until the held-out bound
                 stops rising.
@@ -235,7 +240,7 @@ class VAE(TransformerMixin, BaseEstimator):
             refuse_given(self, given or {}, int(options.get("n", wanted["n"].default if "n" in wanted else 1)))
             result = function(self.joint_, evidence.to(self.joint_.device), rng=stream(), **options)
             self.effective_sample_size_ = getattr(result, "effective_sample_size", float("nan"))
-            held = evidence.to(self.joint_.device).repeat(getattr(result, "rows", 1))
+            held = evidence[slice(0, 1)].to(self.joint_.device).repeat(getattr(result, "rows", 1))
             return kept(
                 self, spec, in_raw(self.schema_, result, exact=exact), held, stream(), given, _complete(options)
             )
@@ -641,7 +646,7 @@ def describe(data: Any, **options: Any) -> list[Field]:
 
     Args:
         data: as for :meth:`VAE.fit`.
-        options: ``likelihood``, ``columns``, ``net`` of :class:`VAE`.
+        options: ``likelihood``, ``columns``, ``net``, ``tokens`` of :class:`VAE`.
     """
     return list(Schema.describe(data, **options)[0].fields)
 

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaery.core.evidence import Evidence
+from vaery.core.density import Density
+from vaery.core.evidence import Evidence, zeroed
 from vaery.core.random import Random
 from vaery.flags import Flag
 from vaery.inference import conditionals, known_cells
 from vaery.joint import Joint
-from vaery.surprise import Shares, columns, columns_of, given_others, per_row
+from vaery.surprise import BITS, Shares, columns, columns_of, given_others, per_row
 from vaery.target import hide, raw_cells
 
 TOGETHER = "together"  # what is odd about a row as a whole
@@ -31,8 +32,8 @@ def explained(
 ) -> list[list[dict[str, Any]]]:
     """The flagged cells of each row, then those that cost most beyond the usual, given the rest of the row.
 
-    Fields whose cells have no names (pictures) count as a whole; of music, notes are named. Where
-    nothing was learned of what is usual, cells are ranked by their packed shares.
+    Fields whose cells have no names (pictures) count as a whole, or as those of their cells (notes) or parts (words)
+    that have some. Where nothing was learned of what is usual, cells are ranked by their packed shares.
     """
     places, bits, rank = _candidates(joint, evidence, found)
     beyond = _beyond(joint, evidence, calibration)
@@ -40,6 +41,7 @@ def explained(
         at = [i for i, (_, cell) in enumerate(places) if cell is not None]
         rank[:, at] = torch.where(rank[:, at].isfinite(), beyond, rank[:, at])
     listed, pointed = _flagged(joint, evidence, count, flagged), _pointed(joint, evidence, found, count)
+    pointed |= _named_parts(joint, evidence, found, count)
     for flag in flagged:
         rank[flag.row, places.index((flag.field, flag.cell))] = -torch.inf
     for column in rank.topk(min(count, len(places)), 1).indices.T:
@@ -109,6 +111,50 @@ def _flagged(joint: Joint, evidence: Evidence, count: int, flagged: Sequence[Fla
             about = {**raw.get(i, {}), **({} if flag.expects else {"expected": None})}
             listed[flag.row].append({"cell": name, "bits": flag.bits, "why": flag.why, **about})
     return listed
+
+
+def _named_parts(joint: Joint, evidence: Evidence, found: Shares, count: int) -> dict[str, list[list[dict[str, Any]]]]:
+    """Field → for each row those of its parts that cost most given all else, where parts have names; with what was
+    expected in their place."""
+    listed = {}
+    for name, value in evidence.values.items():
+        field, known = joint.fields[name], evidence.known[name]
+        parts = (
+            field.named_parts(value.cpu(), None if known is None else known.cpu()) if field.cell_names is None else None
+        )
+        if parts is None:
+            continue
+        density = joint.infer(evidence, rng=Random(0, joint.device, share_rows=True), mean=True)[name].density
+        log_p = density.given_others(value, known).log_prob(value, known)[0].flatten(1).cpu()
+        share, rows = found.cells[name].flatten(1).cpu(), []
+        for row, those in enumerate(parts):
+            costs = [(label, places, -BITS * float(log_p[row, places].sum())) for label, places in those]
+            costs.sort(key=lambda cost: -cost[2])
+            rows.append([(*cost, float(share[row, cost[1]].sum())) for cost in costs[:count]])
+        expected = [_instead(joint, evidence, name, density, [r[i][1] if i < len(r) else [] for r in rows])
+                    for i in range(count)]  # fmt: skip
+        listed[name] = [
+            [
+                {"cell": label, "bits": bits, "beyond": beyond, "expected": expected[i][row]}
+                for i, (label, _, beyond, bits) in enumerate(those)
+            ]
+            for row, those in enumerate(rows)
+        ]
+    return listed
+
+
+def _instead(joint: Joint, evidence: Evidence, name: str, density: Density, places: list[list[int]]) -> list[str]:
+    """For each row, what the model would put where the cells at these places of its mask are."""
+    value, known = known_cells(joint, evidence, name)
+    shown = known.flatten(1).clone()
+    for row, hidden in enumerate(places):
+        shown[row, hidden] = False
+    shown = shown.view(known.shape)
+    filled = density.given(zeroed(value, shown), shown).mode()[0].cpu()
+    parts = joint.fields[name].named_parts(filled) or []
+    return [
+        " ".join(label for label, at in row if set(at) & set(hidden)) for row, hidden in zip(parts, places, strict=True)
+    ]
 
 
 def _candidates(joint: Joint, evidence: Evidence, found: Shares) -> tuple[list[tuple[str, int | None]], Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Schema:
         likelihood: str | Mapping[str, str] | None = None,
         columns: Mapping[str, Any] | None = None,
         net: str = "auto",
+        tokens: str = "auto",
     ) -> tuple[Schema, Any]:
         """Look at data: which fields it has, and what is in them. Returns the schema and the data as read."""
         raw = read(raw)
@@ -62,8 +64,8 @@ class Schema:
                 options["likelihood"] = chosen
             if kind == "table":
                 options |= {"columns": _own(columns, name, parts), "families": _own(families, name, parts)}
-            if kind == "image":
-                options["net"] = net
+            takes = inspect.signature(member("kinds", kind).describe).parameters
+            options |= {k: v for k, v in {"net": net, "tokens": tokens}.items() if k in takes}
             fields.append(member("kinds", kind).describe(part, name=name, **options))
         return cls(tuple(fields), wrapped, bool(kinds)), raw
 
@@ -92,7 +94,11 @@ class Schema:
         return self.whole({name: self[name].enlarged(part, factor) for name, part in self.parts(raw).items()}, raw)
 
     def given(self, asked: Mapping[str, Any]) -> tuple[Evidence, dict[str, dict[str, Any]]]:
-        """What ``given=`` says, as one row of evidence, and the exact values by field and cell."""
+        """What ``given=`` says, as one row of evidence, and the exact values by field and cell.
+
+        Where it leaves open how long something is, there are several rows, of which one or the other holds; only one
+        field may do that.
+        """
         per_field: dict[str, Any] = {}
         exact: dict[str, dict[str, Any]] = {}
         for name, value in asked.items():
@@ -108,11 +114,16 @@ class Schema:
         regions: dict[str, Region] = {}
         for name, condition in per_field.items():
             value, mask, region = self[name].given(condition)
+            if value is not None and len(value) > 1 and any(len(other) > 1 for other in values.values()):
+                raise QueryError(f"{name}: only one field can be given with gaps whose length is open")
             if value is not None:
                 values[name], known[name] = value, mask
             if region is not None:
                 regions[name] = region
-        return Evidence(1, values, known, regions), exact
+        rows = max((len(value) for value in values.values()), default=1)  # more than one: what may be, one or the other
+        values = {name: value.expand(rows, *value.shape[1:]) for name, value in values.items()}
+        known = {name: None if mask is None else mask.expand(rows, *mask.shape[1:]) for name, mask in known.items()}
+        return Evidence(rows, values, known, regions), exact
 
     def unpack(
         self,
@@ -238,6 +249,8 @@ def kind_of(raw: Any, name: str | None = None) -> str:
     Raises:
         DataError: no kind knows it; the message says what is known.
     """
+    if getattr(raw, "kind", None) in members("kinds"):  # it was read from a file that says so
+        return raw.kind
     for kind in members("kinds"):
         if member("kinds", kind).looks_like(raw):
             return kind
@@ -272,7 +285,7 @@ def arrays(raw: Any) -> Any:
     """
     if hasattr(raw, "tocsr"):
         raise DataError("sparse input is not supported: write x.toarray(), or a frame of the columns that matter")
-    nested = isinstance(raw, list | tuple) and len(raw) > 0 and isinstance(raw[0], list | tuple)
+    nested = isinstance(raw, list | tuple) and len(raw) > 0 and isinstance(raw[0], list | tuple) and ... not in raw[0]
     if nested or (hasattr(raw, "__array__") and not hasattr(raw, "__arrow_c_stream__") and not hasattr(raw, "columns")):
         raw = raw if isinstance(raw, np.ndarray) else np.asarray(raw)
     if not isinstance(raw, np.ndarray):

@@ -28,6 +28,7 @@ from vaery.joint import Joint
 
 AVERAGE = 16  # steps between two updates of the averaged weights, after the first few
 CHECK = 50  # steps between two looks at the loss
+GIVE_UP = 0.5  # the share of a plan after which an empty latent is no more waited for
 HALVINGS = 8  # how often the rate may be halved by non-finite steps before fit gives up
 
 
@@ -47,6 +48,8 @@ class Plan:
         seconds: time budget; the schedule then follows the clock, whichever of steps and seconds is further on.
         precision: "float32", or "bfloat16" for matrix products under autocast.
         evaluations: how often the held-out bound is looked at over the planned steps.
+        watched: held-out rows that the bound is looked at on, at most.
+        least_kl: nats a row that the latent must carry where half of the plan is done; with less, training is given up.
     """
 
     steps: int = 4000
@@ -60,6 +63,8 @@ class Plan:
     seconds: float | None = None
     precision: str = "float32"
     evaluations: int = 40
+    watched: int = 5000
+    least_kl: float = 0.0
 
 
 @dataclass
@@ -86,6 +91,7 @@ class State:
     left_out: list[int] = field(default_factory=list)  # rows that are not finite at finite weights
     history: list[dict[str, float]] = field(default_factory=list)
     done: bool = False
+    empty: bool = False  # given up: the latent carries too little
 
 
 class Trainer:
@@ -253,7 +259,8 @@ class Trainer:
     def _evaluate(self) -> None:
         live = [p.detach().clone() for p in self.parameters]
         copy(self.averaged, self.parameters)
-        bound, parts = evaluate(self.joint, self.held_out, self.objective, seed=self.evaluation_seed)
+        watched = self.held_out[slice(0, self.plan.watched)]
+        bound, parts = evaluate(self.joint, watched, self.objective, seed=self.evaluation_seed)
         if bound > self.state.best or self.state.best == -math.inf:
             self.state.best, self.state.best_step = bound, self.state.step
             copy(self.parameters, self.best)
@@ -262,7 +269,8 @@ class Trainer:
         waited = (self.state.step - self.state.best_step) / self.plan.steps
         over = self.plan.seconds is not None and self.seconds >= self.plan.seconds
         patient = self.plan.seconds is not None or waited < self.plan.patience
-        self.state.done = self.progress >= 1 or over or not patient
+        self.state.empty = self.progress >= GIVE_UP and parts.get("kl", math.inf) < self.plan.least_kl
+        self.state.done = self.progress >= 1 or over or not patient or self.state.empty
 
     def _tell(self) -> None:
         now = time.monotonic()

@@ -26,6 +26,7 @@ def parse(conditions: Iterable[str]) -> dict[str, Readings]:
     ``red,blue``      one of these
     ``red``           this value
     ``"3,4..5"``      this very text, whatever it holds
+    ``The ... end.``  parts of a text, with more between them
     ================  ===========================================
 
     Raises:
@@ -77,6 +78,8 @@ def read(condition: str) -> Readings:
     """What one condition may mean, without its column."""
     if _is_quoted(condition):
         return (condition[1:-1],)
+    if "..." in condition:
+        return _parts(condition), condition
     low, dots, high = condition.partition("..")
     if dots:
         return _range(low, high)
@@ -101,6 +104,12 @@ def value(text: str) -> Readings:
         return (text,)
     number = float(text) if re.search("[.eE]", text) else int(text)
     return (number, text) if math.isfinite(number) else (text,)
+
+
+def _parts(condition: str) -> tuple[Any, ...]:
+    """``"The ... end."`` → ``("The ", ..., " end.")``."""
+    first, *rest = condition.split("...")
+    return (first, *(part for run in rest for part in (..., run)))
 
 
 def _range(low: str, high: str) -> Readings:

@@ -134,7 +134,12 @@ class Density(ABC):
     """A density over one site's event, given its context.
 
     ``value [S or 1, B, E…]`` (or ``[B, E…]``), ``known [B, M…]`` bool, ``log_prob [S, B, M…]`` in nats.
+
+    Attributes:
+        whole: its cells cannot be read one by one; all its :meth:`points` are one best guess.
     """
+
+    whole = False
 
     @abstractmethod
     def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:

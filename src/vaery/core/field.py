@@ -101,6 +101,11 @@ class Field(ABC):
         """Raw data that came ``factor`` times too small along each axis, in the size it was fitted in: repeated."""
         return raw
 
+    def named_parts(self, value: Tensor, known: Tensor | None = None) -> list[list[tuple[str, list[int]]]] | None:
+        """What each row ``[B, E…]`` is made of, where its cells have no names that people know but parts of it do
+        (words, notes): their names, with the places of their cells in the mask laid flat. ``None``: nothing has."""
+        return None
+
     def plain_bits(self, value: Tensor) -> Tensor | None:
         """``[B]`` bits that a plain, general code needs for each packed value: how busy it is, whatever it shows.
 

@@ -44,6 +44,11 @@ class Objective(ABC):
         """The same objective for data of so many training rows. Here: it does not hang on that."""
         return self
 
+    def firmer(self) -> Objective:
+        """The same objective, with more that keeps the latent in use: for a fit that was given up because its latent
+        stayed empty. Here: there is nothing of the kind."""
+        return self
+
     def view(self, evidence: Evidence, fields: Mapping[str, Field], rng: Random) -> Evidence:
         """The part of a training batch this step is about. Here: all of it."""
         return evidence

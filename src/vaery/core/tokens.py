@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from vaery.core.random import Random
+
 PAD, END, FIRST = 0, 1, 2
 
 
@@ -43,3 +45,22 @@ def reach(cells: Tensor) -> Tensor:
     """``cells […, L]`` bool → how far they go: one more than the place of the last true one, 0 if none is."""
     place = torch.arange(1, cells.shape[-1] + 1, device=cells.device)
     return (cells * place).amax(-1)
+
+
+def first_of(cells: Tensor) -> Tensor:
+    """``[N, L]`` bool → the place of the first true one; L where none is."""
+    length = cells.shape[-1]
+    place = torch.arange(length, device=cells.device)
+    return torch.where(cells, place, length).amin(-1)
+
+
+def gaps(ends: Tensor, length: int, rng: Random) -> Tensor:
+    """``[N, length]`` bool: what to hide of rows that go so far, to learn to fill it: a span, a beginning, or random
+    tokens."""
+    rows = len(ends)
+    place, ends = torch.arange(length, device=ends.device), ends[:, None]
+    sort, share = rng.uniform((rows, 1)).to(ends.device), rng.uniform((rows, 1)).to(ends.device)
+    low, high = (rng.uniform((rows, 2)).to(ends.device) * ends).sort(-1).values.split(1, -1)
+    low = torch.where(sort < 0.2, 0.0, low)
+    some = rng.uniform((rows, length)).to(ends.device) < share
+    return torch.where(sort < 0.6, (place >= low - 0.5) & (place <= high), some)

@@ -173,7 +173,7 @@ def _does(joint: Joint, units: Units, unit: int, offsets: Tensor) -> list[dict[s
         if moved[name].value is not None:
             continue  # before the latent: nothing there hangs on it
         there, here = _single(joint, moved, name), _single(joint, still, name)
-        value = there.points(u).flatten(0, 1)
+        value = there.points(u[:1] if there.whole else u).flatten(0, 1)
         change = BITS * (there.log_prob(value) - here.log_prob(value)).mean((0, 1)).clamp(0, CEILING)
         if field.cell_names is None or change.dim() != 1:
             found.append((name, float(change.sum())))

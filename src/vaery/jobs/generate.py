@@ -102,7 +102,8 @@ def _gaps(
 
 def _asked(joint: Joint, given: Evidence, name: str) -> Tensor:
     """``[1, D]`` bool: the cells of a field that something is asked of."""
-    asked = known_cells(joint, replace(given, rows=1), name)[1]
+    given = given[slice(0, 1)]  # alternatives differ in no table
+    asked = known_cells(joint, given, name)[1]
     return asked | given.regions[name].asked if name in given.regions else asked
 
 

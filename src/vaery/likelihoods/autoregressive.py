@@ -15,14 +15,14 @@ from torch import Tensor, nn
 
 from vaery.core.density import Density
 from vaery.core.random import Random
-from vaery.core.tokens import END, PAD, reach, telling
+from vaery.core.tokens import END, PAD, first_of, gaps, reach, telling
 from vaery.nets.recurrent import Backwards, Recurrent
 from vaery.nets.transformer import Transformer
-from vaery.nets.vocabulary import Vocabulary
+from vaery.nets.vocabulary import Vocabulary, nucleus
 
 NETS = {"recurrent": Recurrent, "transformer": Transformer}
 CHUNK = 2**25  # numbers of a softmax at once where nobody needs gradients
-LESSON = 4  # one row in so many also learns to fill gaps, in training
+LESSON = 8  # one row in so many also learns to fill gaps, in training
 MARKS = 2  # codes that only go in: hidden, and the start
 
 
@@ -69,9 +69,9 @@ class Autoregressive(nn.Module):
         """``context [S, B, C]`` → density of ``value [S, B, L]``."""
         return TokenDensity(self, context)
 
-    def read(self, code: Tensor, context: Tensor, state: object = None) -> tuple[Tensor, object]:
-        """Codes ``[N, T]`` as they go in, context ``[N, C]`` → ``[N, T, hidden]`` and the state to go on from."""
-        return self.net(self.dropout(self.vocabulary(code)), context, state)
+    def read(self, code: Tensor, context: Tensor, ends: Tensor) -> Tensor:
+        """Codes ``[N, T]`` as they go in, of which ``ends [N]`` count, context ``[N, C]`` → ``[N, T, hidden]``."""
+        return self.net(self.dropout(self.vocabulary(code)), context, ends)
 
     def features(self, before: Tensor, after: Tensor, context: Tensor) -> Tensor:
         """What came before, what is known to come after, and the context → what the softmax reads."""
@@ -115,6 +115,8 @@ class TokenDensity(Density):
         kept: value and known cells that :meth:`points` keep.
     """
 
+    whole = True
+
     def __init__(
         self,
         module: Autoregressive,
@@ -130,12 +132,12 @@ class TokenDensity(Density):
     # ------------------------------------------------------------------ scoring
 
     def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
-        value, known = self._spread(value, known)
-        return self._scored(value, known)
+        return self._for(value)._scored(value, known)
 
-    def _scored(self, value: Tensor, known: Tensor, around: bool = False) -> Tensor:
+    def _scored(self, value: Tensor, known: Tensor | None, around: bool = False) -> Tensor:
         """``[S, B, L]``, each known cell given what is known before it, and perhaps what is known after it."""
-        value, known, context = value.flatten(0, 1).long(), known.flatten(0, 1), self.context.flatten(0, 1)
+        value, known = (t.flatten(0, 1) for t in self._spread(value, known))
+        value, context = value.long(), self.context.flatten(0, 1)
         if torch.is_grad_enabled():
             return self._rows(value, known, context, around).unflatten(0, self.shape[:2])
         parts = [self._rows(value[rows], known[rows], context[rows], around) for rows in self._chunks()]
@@ -143,9 +145,10 @@ class TokenDensity(Density):
 
     def _rows(self, value: Tensor, known: Tensor, context: Tensor, around: bool) -> Tensor:
         net, tells = self.module, telling(value, known)
-        steps = max(1, int(reach(tells).max())) if len(value) else 1
+        ends = reach(tells)
+        steps = max(1, int(ends.max())) if len(value) else 1
         told = net.shifted(value, known)[:, :steps]
-        before, _ = net.read(told, context)
+        before = net.read(told, context, ends)
         after = net.known_later(value, known if around else None, steps)
         row, place = tells[:, :steps].nonzero(as_tuple=True)
         x = net.features(before[row, place], after[row, place], context[row])
@@ -165,7 +168,7 @@ class TokenDensity(Density):
         steps = max(1, int(ends.max()))
         heard = rng.uniform(tuple(value.shape)).to(value.device) >= net.word_dropout * (1 - progress)
         told = net.shifted(value, known & heard)[:, :steps]
-        before, _ = net.read(told, context)
+        before = net.read(told, context, ends)
         row, place = tells[:, :steps].nonzero(as_tuple=True)
         x = net.features(before[row, place], net.known_later(value, None, steps)[row, place], context[row])
         some = slice(0, -(-len(value) // LESSON))
@@ -202,7 +205,7 @@ class TokenDensity(Density):
             value, known = torch.zeros((), device=device), torch.zeros((), dtype=torch.bool, device=device)
         value, known = (t.flatten(0, 1) for t in self._spread(value, known))
         value, context = value.long() * known, self.context.flatten(0, 1)
-        last, first = reach(known & (value >= END)), _first(known & (value == PAD))
+        last, first = reach(known & (value >= END)), first_of(known & (value == PAD))
         after = net.known_later(value, known, net.length) if bool(known.any()) else None
         none = net.later.nothing.expand(len(value), -1)
         out, over, state = torch.zeros_like(value), torch.zeros_like(last, dtype=torch.bool), None
@@ -210,9 +213,9 @@ class TokenDensity(Density):
         for step in range(net.length):
             noise = rng and rng.spawn()  # at every step, or a row's noise would hang on what others have known
             open_ = ~over & ~known[:, step]
-            before, state = net.read(code[:, None], context, state)
+            before, state = net.net.step(net.vocabulary(code), context, state)
             if bool(open_.any()):
-                x = net.features(before[:, 0], none if after is None else after[:, step], context)
+                x = net.features(before, none if after is None else after[:, step], context)
                 logits = net.vocabulary.logits(x)
                 logits[:, PAD] = -math.inf
                 logits[:, END].masked_fill_(step + 1 < last, -math.inf)
@@ -232,7 +235,7 @@ class TokenDensity(Density):
             return logits.argmax(-1)
         logits = logits / self.temperature
         if self.top_p < 1:
-            logits = _nucleus(logits, self.top_p)
+            logits = nucleus(logits, self.top_p)
         return rng.categorical(logits.unflatten(0, self.shape[:2])).flatten()
 
     def tempered(self, temperature: float = 1.0, top_p: float = 1.0) -> TokenDensity:
@@ -262,6 +265,11 @@ class TokenDensity(Density):
         guess = self.mode()
         return guess.expand(len(u), *guess.shape)
 
+    def _for(self, value: Tensor) -> TokenDensity:
+        """The same at as many draws as the value has, where that has more."""
+        draws = len(value) if value.dim() == 3 else 1
+        return self if draws <= self.shape[0] else type(self)(self.module, self.context.expand(draws, -1, -1))
+
     def _spread(self, value: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
         if known is None:
             known = torch.ones((), dtype=torch.bool, device=value.device)
@@ -272,31 +280,4 @@ class _Others(TokenDensity):
     """Each cell given all other known ones, in one pass: no step is told its own token from either side."""
 
     def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
-        value, known = self._spread(value, known)
-        return self._scored(value, known, around=True)
-
-
-def gaps(ends: Tensor, length: int, rng: Random) -> Tensor:
-    """``[N, length]`` bool: what to hide of rows that go so far, to learn to fill it: a span, a beginning, or random
-    tokens."""
-    rows = len(ends)
-    place, ends = torch.arange(length, device=ends.device), ends[:, None]
-    sort, share = rng.uniform((rows, 1)).to(ends.device), rng.uniform((rows, 1)).to(ends.device)
-    low, high = (rng.uniform((rows, 2)).to(ends.device) * ends).sort(-1).values.split(1, -1)
-    low = torch.where(sort < 0.2, 0.0, low)
-    some = rng.uniform((rows, length)).to(ends.device) < share
-    return torch.where(sort < 0.6, (place >= low - 0.5) & (place <= high), some)
-
-
-def _first(cells: Tensor) -> Tensor:
-    """``[N, L]`` bool → the place of the first true one; L where none is."""
-    length = cells.shape[-1]
-    place = torch.arange(length, device=cells.device)
-    return torch.where(cells, place, length).amin(-1)
-
-
-def _nucleus(logits: Tensor, share: float) -> Tensor:
-    """The likeliest tokens that together have at least ``share`` of the probability (Holtzman et al., 2020)."""
-    ordered, index = logits.softmax(-1).sort(-1, descending=True)
-    beyond = ordered.cumsum(-1) - ordered >= share
-    return logits.masked_fill(torch.zeros_like(beyond).scatter(-1, index, beyond), -math.inf)
+        return self._for(value)._scored(value, known, around=True)

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+
+def ragged(net: nn.GRU, x: Tensor, ends: Tensor, state: Tensor | None = None) -> Tensor:
+    """``x [N, T, size]``, of which row n has ``ends [N]`` cells → ``[N, T, hidden]``; steps beyond the end of a row are
+    not taken, which saves more than half of them where lengths differ."""
+    some = pack_padded_sequence(x, ends.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
+    return pad_packed_sequence(net(some, state)[0], batch_first=True, total_length=x.shape[1])[0]
 
 
 class Recurrent(nn.Module):
@@ -24,15 +32,22 @@ class Recurrent(nn.Module):
         self.start = nn.Linear(max(1, context), depth * hidden)
         self.gru = nn.GRU(size + context, hidden, depth, batch_first=True, dropout=dropout if depth > 1 else 0.0)
 
-    def forward(self, x: Tensor, context: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Inputs ``[N, T, size]`` one after the other, context ``[N, C]`` → ``[N, T, hidden]``, and where that leaves
-        off: handed back as ``state``, the next call goes on from there."""
-        if state is None:
-            seen = context if context.shape[-1] else context.new_zeros(len(context), 1)
-            state = self.start(seen).tanh().unflatten(-1, (-1, self.hidden)).transpose(0, 1).contiguous()
-        if context.shape[-1]:
-            x = torch.cat([x, context[:, None].expand(-1, x.shape[1], -1)], -1)
-        return self.gru(x, state)
+    def forward(self, x: Tensor, context: Tensor, ends: Tensor) -> Tensor:
+        """Inputs ``[N, T, size]``, of which row n has ``ends [N]``, context ``[N, C]`` → ``[N, T, hidden]``."""
+        return ragged(self.gru, self._with(x, context), ends, self._start(context))
+
+    def step(self, x: Tensor, context: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """One input more ``[N, size]`` → ``[N, hidden]``, and the state that the next step is handed."""
+        state = self._start(context) if state is None else state
+        out, after = self.gru(self._with(x[:, None], context), state)
+        return out[:, 0], after
+
+    def _start(self, context: Tensor) -> Tensor:
+        seen = context if context.shape[-1] else context.new_zeros(len(context), 1)
+        return self.start(seen).tanh().unflatten(-1, (-1, self.hidden)).transpose(0, 1).contiguous()
+
+    def _with(self, x: Tensor, context: Tensor) -> Tensor:
+        return torch.cat([x, context[:, None].expand(-1, x.shape[1], -1)], -1) if context.shape[-1] else x
 
 
 class Backwards(nn.Module):
@@ -58,6 +73,6 @@ class Backwards(nn.Module):
         place = torch.arange(steps + 1, device=x.device)
         back = (ends[:, None] - 1 - place[:-1]).clamp(min=0)
         turned = x.gather(1, back[..., None].expand_as(x))
-        read, _ = self.gru(turned, nothing.transpose(0, 1).contiguous())
+        read = ragged(self.gru, turned, ends, nothing.transpose(0, 1).contiguous())
         states = torch.cat([nothing, read], 1)  # after 0, 1, 2 … cells from the end
         return states.gather(1, (ends[:, None] - place).clamp(min=0)[..., None].expand_as(states))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vaery.core.tokens import reach, telling
-from vaery.nets.recurrent import Backwards
+from vaery.nets.recurrent import Backwards, ragged
 
 
 class SequenceEncoder(nn.Module):
@@ -42,7 +42,7 @@ class SequenceEncoder(nn.Module):
         longest = max(1, int(ends.max())) if len(ends) else 1
         code = torch.where(seen, value.long(), self.codes)[:, :longest]
         x = self.dropout(self.embedding(code))
-        forth = self.forth(x)[0]
+        forth = ragged(self.forth, x, ends)
         last = (ends - 1).clamp(min=0)[:, None, None].expand(-1, 1, forth.shape[-1])
         both = torch.cat([forth.gather(1, last)[:, 0], self.back(x, ends)[:, 0]], -1)
         return self.out(both * (ends > 0)[:, None])

@@ -32,8 +32,16 @@ class Transformer(nn.Module):
         self.layers = nn.ModuleList(_Layer(hidden, max(1, hidden // 32), dropout) for _ in range(depth))
         self.norm = nn.LayerNorm(hidden)
 
-    def forward(self, x: Tensor, context: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """As of :class:`~vaery.nets.recurrent.Recurrent`; the state are the keys and values so far."""
+    def forward(self, x: Tensor, context: Tensor, ends: Tensor) -> Tensor:
+        """As of :class:`~vaery.nets.recurrent.Recurrent`."""
+        return self._run(x, context, None)[0]
+
+    def step(self, x: Tensor, context: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """Likewise; the state are the keys and values so far."""
+        out, state = self._run(x[:, None], context, state)
+        return out[:, 0], state
+
+    def _run(self, x: Tensor, context: Tensor, state: State | None) -> tuple[Tensor, State]:
         seen = context if context.shape[-1] else context.new_zeros(len(context), 1)
         done = 0 if state is None else state[0][0].shape[-2]
         h = self.input(x) + self.add(seen)[:, None]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vaery.core.random import Random
 
-SAMPLED = 1500  # words of a large vocabulary that a step of training compares with, beside those of the batch
+SAMPLED = 1000  # words of a large vocabulary that a step of training compares with, beside those of the batch
 
 
 class Vocabulary(nn.Module):
@@ -62,3 +62,10 @@ class Vocabulary(nn.Module):
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         logits[:, 0].masked_fill_(~allowed, -math.inf)
         return -F.cross_entropy(logits, index, reduction="none")
+
+
+def nucleus(logits: Tensor, share: float) -> Tensor:
+    """The likeliest tokens that together have at least ``share`` of the probability (Holtzman et al., 2020)."""
+    ordered, index = logits.softmax(-1).sort(-1, descending=True)
+    beyond = ordered.cumsum(-1) - ordered >= share
+    return logits.masked_fill(torch.zeros_like(beyond).scatter(-1, index, beyond), -math.inf)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -61,6 +61,11 @@ class Masked(Objective):
     def sized(self, rows: int) -> Masked:
         """The same for data of so many rows, where the objective inside hangs on that."""
         return self if self.inner.sized(rows) is self.inner else replace(self, options={"rows": rows, **self.options})
+
+    def firmer(self) -> Masked:
+        """The same of a firmer objective inside."""
+        inner = self.inner.firmer()
+        return self if inner is self.inner else replace(self, options=asdict(inner))  # type: ignore[call-overload]
 
     def __call__(self, trace: Trace, progress: float = 1.0) -> Loss:
         return self.inner(trace, progress)

@@ -129,24 +129,32 @@ class StreamDensity(Density):
         loc: ``[Z]``.
         factor: ``[Z, Z]`` lower triangular.
         rows: ``(S, B)``.
+        temperature: standard deviation of the noise.
     """
 
-    def __init__(self, velocity: Velocity, loc: Tensor, factor: Tensor, rows: tuple[int, int]) -> None:
+    def __init__(
+        self, velocity: Velocity, loc: Tensor, factor: Tensor, rows: tuple[int, int], temperature: float = 1.0
+    ) -> None:
         self.velocity, self.loc, self.factor, self.rows = velocity, loc, factor, rows
+        self.temperature = temperature
 
     def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
         with torch.autocast(value.device.type, enabled=False):
             centred = (value - self.loc).flatten(0, -2).T
             end = torch.linalg.solve_triangular(self.factor.to(centred), centred, upper=False).T.view_as(value)
             start, widening = self._stream(end, 1.0, 0.0)
-        log_p = -0.5 * (start.square() + LOG_2PI).sum(-1) + widening - self.factor.diagonal().log().sum()
+        log_p = -0.5 * ((start / self.temperature).square() + LOG_2PI).sum(-1) + widening
+        log_p = log_p - self.factor.diagonal().log().sum() - len(self.loc) * math.log(self.temperature)
         return masked(log_p.expand(torch.broadcast_shapes(log_p.shape, self.rows)), known)
 
     def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
         with torch.autocast(self.loc.device.type, enabled=False):
             noise = rng.normal((*self.rows, len(self.loc))).to(self.loc)
-            end, _ = self._stream(noise, 0.0, 1.0)
+            end, _ = self._stream(noise * self.temperature, 0.0, 1.0)
             return keep_known(self.loc + end @ self.factor.T, value, known, 1)
+
+    def tempered(self, temperature: float = 1.0, top_p: float = 1.0) -> StreamDensity:
+        return StreamDensity(self.velocity, self.loc, self.factor, self.rows, temperature)
 
     def mean(self) -> Tensor:
         """Of the rows it was fitted to; before that, zero."""

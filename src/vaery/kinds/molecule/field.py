@@ -230,7 +230,7 @@ class MoleculeField(Field):
         packed = torch.tensor(best, dtype=value.dtype).view(value.shape[1], self.length)
         return self.unpack(packed, like=like, keep=keep)
 
-    def parts(self, value: Tensor, known: Tensor | None = None) -> list[list[tuple[str, list[int]]]]:
+    def named_parts(self, value: Tensor, known: Tensor | None = None) -> list[list[tuple[str, list[int]]]]:
         """The pieces of each row, with their places: what can be a reason for a row to be odd."""
         seen = value >= FIRST if known is None else known & (value >= FIRST)
         return [
