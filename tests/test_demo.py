@@ -15,6 +15,7 @@ from vaery.demo import baselines, cancer, data, digit_pictures, digits, run
 PICTURES = {
     "digits-new",
     "digits-half-hidden",
+    "digits-without-noise",
     "digits-interpolation",
     "digits-strangest",
     "digits-map",
