@@ -119,8 +119,8 @@ def believed(probabilities: NDArray[np.float64]) -> str:
 def without_noise(model: VAE, test: Digits, folder: Path) -> Picture:
     """Noisy digits, and what they were."""
     chosen = [int(np.flatnonzero(test.labels == label)[1]) for label in range(10)]
-    noise = np.random.default_rng(0).normal(0, NOISE, test.images.shape)
-    noisy = np.clip(np.rint(test.images + noise), 0, SHADES)
+    rng = np.random.default_rng(0)
+    noisy = np.clip(np.rint(test.images + rng.normal(0, NOISE, test.images.shape)), 0, SHADES)
     found = np.asarray(model.denoise({"image": noisy})["image"])
     sheet = Sheet(3, len(chosen), tile=0.78, left=1.25)
     for i, which in enumerate(chosen):
