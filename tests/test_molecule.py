@@ -495,10 +495,14 @@ def test_reconstruct_interpolate_embed_and_score(model, data):
     assert len(way["molecule"]) == 5
 
 
-def test_detect_names_molecules(model, data):
+def test_detect_names_odd_pieces(model, data):
     found = model.detect({name: part[:5] for name, part in data.items()})
     assert list(found.columns) == ["bits", "p_value", "outlier", "reasons"]
     assert all(reason[-1]["cell"] == "together" for reason in found["reasons"])
+    field = model.fields_[0]
+    rows = field.named_parts(field.pack(data["molecule"][:5])[0])
+    pieces = {piece for row in rows for piece, _ in row}
+    assert any(reason["cell"] in pieces for row in found["reasons"] for reason in row)  # odd pieces are named
     alone = model.detect({"molecule": data["molecule"][:5]})  # rows may come without their properties
     assert np.isfinite(alone["bits"]).all()
 
