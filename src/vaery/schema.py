@@ -249,7 +249,8 @@ def kind_of(raw: Any, name: str | None = None) -> str:
     Raises:
         DataError: no kind knows it; the message says what is known.
     """
-    if getattr(raw, "kind", None) in members("kinds"):  # it was read from a file that says so
+    said = getattr(raw, "kind", None)
+    if isinstance(said, str) and said in members("kinds"):  # it was read from a file that says so
         return raw.kind
     for kind in members("kinds"):
         if member("kinds", kind).looks_like(raw):

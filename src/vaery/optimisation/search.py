@@ -96,10 +96,10 @@ def several(make: Callable[[], Pool], known: Pool, wanted: int) -> Pool:
 
 
 def rank_weights(y: Tensor) -> Tensor:
-    """How much each value counts as a parent: 1 / (k N + rank), the best of rank 0 (Tripp et al., 2020, eq. 3).
+    """How much each value counts as a parent: 1 / (k N + 1 + rank), the best of rank 0 (after Tripp et al., 2020, eq. 3).
 
     >>> [round(float(w), 2) for w in rank_weights(torch.tensor([1.0, 3.0, 2.0]))]
-    [0.18, 0.53, 0.28]
+    [0.19, 0.54, 0.28]
     """
     rank = y.argsort(descending=True, stable=True).argsort().double()
     weight = 1 / (GREED * len(y) + 1 + rank)
