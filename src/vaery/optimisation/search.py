@@ -96,7 +96,7 @@ def several(make: Callable[[], Pool], known: Pool, wanted: int) -> Pool:
 
 
 def rank_weights(y: Tensor) -> Tensor:
-    """How much each value counts as a parent: 1 / (k N + 1 + rank), the best of rank 0 (after Tripp et al., 2020, eq. 3).
+    """How much each value counts as a parent: 1 / (k N + 1 + rank), the best of rank 0 (Tripp et al., 2020).
 
     >>> [round(float(w), 2) for w in rank_weights(torch.tensor([1.0, 3.0, 2.0]))]
     [0.19, 0.54, 0.28]
