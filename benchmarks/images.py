@@ -52,7 +52,7 @@ TASKS = {
     "quality": Kind(image_quality.task, image_quality.DATA),
     "classes": Kind(image_classes.task, image_classes.DATA),
     "inpaint": Kind(image_inpaint.task, image_inpaint.DATA),
-    "denoise": Kind(image_denoise.task, image_denoise.DATA),
+    "denoise": Kind(image_denoise.task, image_denoise.DATA, (6.0,)),
     "ood": Kind(image_ood.task, image_ood.DATA),
     "augment": Kind(image_augment.task, image_augment.DATA),
     "map": Kind(image_map.task, image_map.DATA),
