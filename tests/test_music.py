@@ -424,8 +424,8 @@ def test_a_wrong_note_is_named(fitted):
 
 def test_notes_of_pieces_are_named_by_bar_and_beat(songs):
     field = songs.fields_[0]
-    assert field.called(torch.empty(0), (17, 1 + 64 - field.parts[0].low)) == "E4 at bar 2, quarter 2.25"
-    assert field.called(torch.empty(0), (0, field.columns - 81 + 36)) == "drum C2 at bar 1, quarter 1"
+    assert field.called(17, 1 + 64 - field.parts[0].low) == "E4 at bar 2, quarter 2.25"
+    assert field.called(0, field.columns - 81 + 36) == "drum C2 at bar 1, quarter 1"
 
 
 def test_score_embed_reconstruct_interpolate(fitted):

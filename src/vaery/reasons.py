@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +14,7 @@ from vaery.core.random import Random
 from vaery.flags import Flag
 from vaery.inference import conditionals, known_cells
 from vaery.joint import Joint
-from vaery.surprise import BITS, Shares, columns, columns_of, given_others, per_row
+from vaery.surprise import Shares, columns, columns_of, given_others, per_row
 from vaery.target import hide, raw_cells
 
 TOGETHER = "together"  # what is odd about a row as a whole
@@ -32,16 +31,15 @@ def explained(
 ) -> list[list[dict[str, Any]]]:
     """The flagged cells of each row, then those that cost most beyond the usual, given the rest of the row.
 
-    Fields whose cells have no names (pictures) count as a whole, or as those of their cells (notes) or parts (words)
-    that have some. Where nothing was learned of what is usual, cells are ranked by their packed shares.
+    Fields whose cells have no names count as a whole (pictures), or as those of their parts that have some (words,
+    notes). Where nothing was learned of what is usual, cells are ranked by their packed shares.
     """
     places, bits, rank = _candidates(joint, evidence, found)
     beyond = _beyond(joint, evidence, calibration)
     if beyond is not None:
         at = [i for i, (_, cell) in enumerate(places) if cell is not None]
         rank[:, at] = torch.where(rank[:, at].isfinite(), beyond, rank[:, at])
-    listed, pointed = _flagged(joint, evidence, count, flagged), _pointed(joint, evidence, found, count)
-    pointed |= _named_parts(joint, evidence, found, count)
+    listed, pointed = _flagged(joint, evidence, count, flagged), _named_parts(joint, evidence, found, count)
     for flag in flagged:
         rank[flag.row, places.index((flag.field, flag.cell))] = -torch.inf
     for column in rank.topk(min(count, len(places)), 1).indices.T:
@@ -61,29 +59,6 @@ def explained(
                 listed[row].append({"cell": label, "bits": here[row], **extra, **raw.get(row, {})})
     rest = [{"cell": TOGETHER, "bits": b} for b in found.together.tolist()]
     return [[*cells[:count], last] for cells, last in zip(listed, rest, strict=True)]
-
-
-def _pointed(joint: Joint, evidence: Evidence, found: Shares, count: int) -> dict[str, list[list[dict[str, Any]]]]:
-    """Field → row → the notable cells that cost most given all others ("beyond"), where a field has such."""
-    notable = {name: joint.fields[name].notable(evidence.values[name]) for name in found.cells if count}
-    cells = {name: here for name, here in notable.items() if here is not None}
-    others = given_others(joint, evidence, rng=Random(0, joint.device, share_rows=True), names=cells) if cells else {}
-    listed = {}
-    for name, cost in others.items():
-        known = known_cells(joint, evidence, name)[1]
-        rank = cost.masked_fill(~(cells[name] & known), -torch.inf).flatten(1)
-        best = rank.topk(min(count, rank.shape[1]), 1)
-        listed[name] = [
-            [_note(joint, name, evidence.values[name][row], found.cells[name][row], i, float(v))
-             for i, v in zip(best.indices[row].tolist(), best.values[row].tolist(), strict=True) if math.isfinite(v)]
-            for row in range(evidence.rows)
-        ]  # fmt: skip
-    return listed
-
-
-def _note(joint: Joint, name: str, value: Tensor, share: Tensor, cell: int, beyond: float) -> dict[str, Any]:
-    place = tuple(int(i) for i in torch.unravel_index(torch.tensor(cell), share.shape))
-    return {"cell": joint.fields[name].called(value, place), "bits": float(share[place]), "beyond": beyond}
 
 
 def _beyond(joint: Joint, evidence: Evidence, calibration: Mapping[str, Any]) -> Tensor | None:
@@ -116,31 +91,44 @@ def _flagged(joint: Joint, evidence: Evidence, count: int, flagged: Sequence[Fla
 def _named_parts(joint: Joint, evidence: Evidence, found: Shares, count: int) -> dict[str, list[list[dict[str, Any]]]]:
     """Field → for each row those of its parts that cost most given all else, where parts have names; with what was
     expected in their place."""
+    parts = {}
+    for name, value in evidence.values.items() if count else ():
+        named = joint.fields[name].named_parts(value, evidence.known[name])
+        if named is not None:
+            parts[name] = named
+    others = given_others(joint, evidence, rng=Random(0, joint.device, share_rows=True), names=parts) if parts else {}
     listed = {}
-    for name, value in evidence.values.items():
-        field, known = joint.fields[name], evidence.known[name]
-        parts = (
-            field.named_parts(value.cpu(), None if known is None else known.cpu()) if field.cell_names is None else None
-        )
-        if parts is None:
-            continue
-        density = joint.infer(evidence, rng=Random(0, joint.device, share_rows=True), mean=True)[name].density
-        log_p = density.given_others(value, known).log_prob(value, known)[0].flatten(1).cpu()
-        share, rows = found.cells[name].flatten(1).cpu(), []
-        for row, those in enumerate(parts):
-            costs = [(label, places, -BITS * float(log_p[row, places].sum())) for label, places in those]
-            costs.sort(key=lambda cost: -cost[2])
-            rows.append([(*cost, float(share[row, cost[1]].sum())) for cost in costs[:count]])
-        expected = [_instead(joint, evidence, name, density, [r[i][1] if i < len(r) else [] for r in rows])
-                    for i in range(count)]  # fmt: skip
+    for name, beyond in others.items():
+        costs, shares = (bits.flatten(1).cpu() for bits in (beyond, found.cells[name]))
+        most = [_costliest(*about, count) for about in zip(parts[name], costs, shares, strict=True)]
+        expected = _expected(joint, evidence, name, [[places for _, places, _ in row] for row in most], count)
         listed[name] = [
-            [
-                {"cell": label, "bits": bits, "beyond": beyond, "expected": expected[i][row]}
-                for i, (label, _, beyond, bits) in enumerate(those)
-            ]
-            for row, those in enumerate(rows)
+            [{"cell": cell, **bits, "expected": instead[i]} for i, (cell, _, bits) in enumerate(row)]
+            for row, instead in zip(most, expected, strict=True)
         ]
     return listed
+
+
+def _costliest(
+    parts: list[tuple[str, list[int]]], cost: Tensor, share: Tensor, count: int
+) -> list[tuple[str, list[int], dict[str, float]]]:
+    """Of one row: the parts that cost most, their places, and their bits."""
+    about = [(cell, at, {"bits": float(share[at].sum()), "beyond": float(cost[at].sum())}) for cell, at in parts]
+    return sorted(about, key=lambda part: -part[2]["beyond"])[:count]
+
+
+def _expected(
+    joint: Joint, evidence: Evidence, name: str, places: list[list[list[int]]], count: int
+) -> list[list[str]]:
+    """For each row and each of some groups of its cells, what the model would put in their place."""
+    found = []
+    for start in range(0, evidence.rows, ROWS):
+        part, rng = evidence[slice(start, start + ROWS)], Random(0, joint.device, share_rows=True)
+        density = joint.infer(part, rng=rng, mean=True)[name].density
+        here = places[start : start + ROWS]
+        each = [_instead(joint, part, name, density, [(row + [[]] * count)[i] for row in here]) for i in range(count)]
+        found += [list(row) for row in zip(*each, strict=True)]
+    return found
 
 
 def _instead(joint: Joint, evidence: Evidence, name: str, density: Density, places: list[list[int]]) -> list[str]:
@@ -150,7 +138,7 @@ def _instead(joint: Joint, evidence: Evidence, name: str, density: Density, plac
     for row, hidden in enumerate(places):
         shown[row, hidden] = False
     shown = shown.view(known.shape)
-    filled = density.given(zeroed(value, shown), shown).mode()[0].cpu()
+    filled = density.given(zeroed(value, shown), shown).points(torch.full((1,), 0.5, device=value.device))[0, 0]
     parts = joint.fields[name].named_parts(filled) or []
     return [
         " ".join(label for label, at in row if set(at) & set(hidden)) for row, hidden in zip(parts, places, strict=True)

@@ -143,15 +143,6 @@ class Field(ABC):
         share = rng.uniform((rows,)).view(rows, *ones)
         return rng.uniform((rows, *self.mask)) > share
 
-    def notable(self, value: Tensor) -> Tensor | None:
-        """``[B, M…]`` bool: the cells of packed values that people can point at one by one though they are no columns:
-        the notes of a piece, the words of a text. ``None``: there are none. Reasons name them."""
-        return None
-
-    def called(self, value: Tensor, cell: tuple[int, ...]) -> str:
-        """What a notable cell of one packed value ``[E…]`` is called."""
-        return str(cell)
-
     def agree(self, a: Tensor, b: Tensor) -> Tensor:
         """``[B, M…]`` bool: the cells in which two packed values are the same, so that what is between them is, too."""
         same = a == b

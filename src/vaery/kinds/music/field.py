@@ -230,13 +230,17 @@ class MusicField(Field):
             start += part.width
         return found
 
-    def notable(self, value: Tensor) -> Tensor:
-        """The notes: where they begin; of rolls, which do not tell that, each time step of them."""
-        return (value == STRUCK) & (torch.arange(value.shape[-1], device=value.device) > 0)
+    def named_parts(self, value: Tensor, known: Tensor | None = None) -> list[list[tuple[str, list[int]]]]:
+        """The notes of each piece, where they begin; of rolls, which do not tell that, each time step of them."""
+        struck = (value == STRUCK) & (torch.arange(value.shape[-1], device=value.device) > 0)
+        struck = struck if known is None else struck & known
+        rows: list[list[tuple[str, list[int]]]] = [[] for _ in value]
+        for row, step, column in struck.nonzero().tolist():
+            rows[row].append((self.called(step, column), [step * self.event[1] + column]))
+        return rows
 
-    def called(self, value: Tensor, cell: tuple[int, ...]) -> str:
+    def called(self, step: int, column: int) -> str:
         """``"C#5 at step 12"``, or by bar and quarter note, both counted from 1, of pieces."""
-        step, column = cell
         part, pitch = part_of_column(self.parts, column - 1)
         if not self.grid:
             return f"{pitch_name(pitch)} at step {step}"
