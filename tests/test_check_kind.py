@@ -78,7 +78,7 @@ class Leaky(nn.Module):
 @pytest.mark.parametrize(
     ("kind", "says"),
     [
-        (broken(carry=None), "carry"),
+        (broken(decoder=None), "decoder"),
         (broken(looks_like=lambda raw: False), "looks_like"),
         (broken(describe=lambda raw: "a table"), "Field"),
         (broken(suggest=lambda field, rows: {"latent": 2}), "width"),

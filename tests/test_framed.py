@@ -6,7 +6,8 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from vaery import framed
+from vaery import describe, framed
+from vaery.core.errors import ChoiceError
 from vaery.framed import join, own_columns, split
 
 ROWS = {"size": [1.0, 2.0, 3.0], "note": ["so it was", None, ""], "sort": ["a", "b", "a"]}
@@ -48,3 +49,18 @@ def test_only_columns_of_texts_are_shown_to_a_kind(make, monkeypatch):
     assert own_columns(make(ROWS)) == {"note": "kind"}
     assert shown == [ROWS["note"], ROWS["sort"]]
     assert own_columns([1, 2]) == own_columns({"note": ROWS["note"]}) == {}
+
+
+def test_a_kind_that_was_said_is_not_looked_for():
+    frame = pd.DataFrame({"a": [0.5 * i for i in range(20)], "smiles": ["C" * i + "(=O)" + end for i in range(1, 11) for end in ("O", "N")]})
+
+    def found(kind):
+        return {field.name: field.kind for field in describe(frame, kind=kind)}
+
+    assert found(None) == {"smiles": "molecule", "table": "table"}
+    assert found({"smiles": "text"}) == {"smiles": "text", "table": "table"}
+    assert found({"smiles": "table"}) == found("table") == {"table": "table"}
+    assert found({"a": "table"}) == found(None)
+    for kind, says in (("tabel", "Did you mean 'table'"), ({"smiles": "txt"}, "'txt'"), ({"q": "text"}, "'q'")):
+        with pytest.raises(ChoiceError, match=says):
+            found(kind)

@@ -431,8 +431,6 @@ def test_given_takes_one_image_in_any_form():
         field.given(x)
     with pytest.raises(QueryError, match="as an image"):
         field.given(between(1, 2))
-    with pytest.raises(QueryError, match="before the latent"):
-        kind.carry(field, 8)
 
 
 def test_gaps_have_a_shape():

@@ -17,7 +17,7 @@ import vaery.model
 from vaery import VAE, load
 from vaery.cli.app import app
 from vaery.core.check import check_kind
-from vaery.core.errors import DataError, MissingExtra, QueryError
+from vaery.core.errors import ChoiceError, DataError, MissingExtra, QueryError
 from vaery.core.query import between
 from vaery.core.random import Random
 from vaery.kinds import image
@@ -367,7 +367,7 @@ def test_bad_pieces():
         field.pack([tune(0)])
     with pytest.raises(DataError, match="no piece holds a single note"):
         kind.describe([Piece(np.zeros((4, 1, 128), np.uint8))])
-    with pytest.raises(QueryError, match="cannot be visited before the latent"):
+    with pytest.raises(ChoiceError, match="cannot be visited before the latent"):
         VAE(first=["music"]).fit([song(i) for i in range(3)])
 
 

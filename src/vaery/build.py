@@ -57,10 +57,8 @@ def build(fields: Sequence[Field], choices: Choices, seed: int = 0) -> Joint:
 
 
 def _build(fields: Sequence[Field], choices: Choices) -> Joint:
-    for name in choices.first:
-        if name not in {f.name for f in fields}:
-            raise ChoiceError(f"first={name!r} names no field; there is: {', '.join(f.name for f in fields)}")
     kinds = {f.name: member("kinds", f.kind) for f in fields}
+    _check_first(choices.first, {f.name: f.kind for f in fields})
     net = {
         f.name: {"width": choices.width, "depth": choices.depth[f.name], "dropout": choices.dropout[f.name]}
         for f in fields
@@ -97,6 +95,15 @@ def _build(fields: Sequence[Field], choices: Choices) -> Joint:
             )
         stops.append(Stop(f.name, decoder, onward=Leave(context)))
     return Joint(fields, stops, {f.name: encoders[f.name] for f in encoded})
+
+
+def _check_first(first: Sequence[str], kinds: Mapping[str, str]) -> None:
+    """Only fields that are there, of a kind that later stops can see a value of, stand before the latent."""
+    for name in first:
+        if name not in kinds:
+            raise ChoiceError(f"first={name!r} names no field; there is: {', '.join(kinds)}")
+        if not hasattr(member("kinds", kinds[name]), "carry"):
+            raise ChoiceError(f"first={name!r}: a field of kind {kinds[name]} cannot be visited before the latent")
 
 
 def _member(family: str, chosen: Mapping[str, Any], **shape: Any) -> Any:

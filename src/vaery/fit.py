@@ -48,7 +48,7 @@ def fit(
     """Fit ``model`` to ``raw``; see :meth:`vaery.VAE.fit`."""
     started = time.perf_counter()
     schema, raw = Schema.describe(
-        raw, likelihood=model.likelihood, columns=model.columns, net=model.net, tokens=model.tokens
+        raw, likelihood=model.likelihood, columns=model.columns, net=model.net, tokens=model.tokens, kind=model.kind
     )
     priors = candidates(model.refine)
     rules = Rules.learn(model.constraints, schema, raw)

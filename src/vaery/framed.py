@@ -7,6 +7,7 @@ Python values and says whether they are rather a field of this kind than cells o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from vaery.core.members import member, members
@@ -20,15 +21,21 @@ def is_frame(raw: Any) -> bool:
     return type(raw).__module__.split(".")[0] in LIBRARIES and type(raw).__name__ == "DataFrame"
 
 
-def own_columns(raw: Any) -> dict[str, str]:
-    """Column → kind, of the columns that a kind picks for itself; nothing for what is no frame."""
+def own_columns(raw: Any, said: Mapping[str, str] = MappingProxyType({})) -> dict[str, str]:
+    """Column → kind, of the columns that a kind picks for itself; nothing for what is no frame.
+
+    Args:
+        raw: any data.
+        said: column → kind, where it was said and is not to be found by looking; ``"table"``: it stays with the others.
+    """
     if not is_frame(raw):
         return {}
     kinds = [(kind, member("kinds", kind)) for kind in members("kinds")]
     pickers = {kind: module.picks for kind, module in kinds if hasattr(module, "picks")}
     names = [name for name in raw.columns if isinstance(name, str) and name != REST] if pickers else []
-    found = {name: _kind(_texts(raw[name]), pickers) for name in names if list(raw.columns).count(name) == 1}
-    return {name: kind for name, kind in found.items() if kind is not None}
+    alone = [name for name in names if list(raw.columns).count(name) == 1]
+    found = {name: said.get(name) or _kind(_texts(raw[name]), pickers) for name in alone}
+    return {name: kind for name, kind in found.items() if kind not in (None, REST)}
 
 
 def split(raw: Any, own: Iterable[str], rest: str = REST) -> dict[str, Any]:

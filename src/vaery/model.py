@@ -53,6 +53,8 @@ class VAE(TransformerMixin, BaseEstimator):
             the ELBO of random subsets of each row, so that the model answers any conditional question.
         likelihood: a member of ``likelihoods`` (or, for pictures, ``"local"``, ``"threshold"``, ``"dynamic"``): for all
             fields, or by field or column name.
+        kind: what the data is (``"table"``, ``"image"``, ``"text"``, …), or field or column name → kind, where what is
+            found by looking is not what you mean; ``None``: by looking.
         columns: column name → sort (``"numeric"``, ``"integer"``, ``"categorical"``, ``"ordinal"``, ``"boolean"``,
             ``"datetime"``) or the list of its levels in order, where what is found by looking is not what you mean.
         constraints: what every row has to keep, and new rows will: ``"start <= end"``, ``"total = price + tax"``,
@@ -120,6 +122,7 @@ class VAE(TransformerMixin, BaseEstimator):
         posterior: str | Mapping[str, Any] = "gaussian",
         objective: str | Mapping[str, Any] | Objective = "auto",
         likelihood: str | Mapping[str, str] | None = None,
+        kind: str | Mapping[str, str] | None = None,
         columns: Mapping[str, Any] | None = None,
         constraints: Sequence[str] = (),
         first: Sequence[str] = (),
@@ -144,6 +147,7 @@ class VAE(TransformerMixin, BaseEstimator):
         self.posterior = posterior
         self.objective = objective
         self.likelihood = likelihood
+        self.kind = kind
         self.columns = columns
         self.constraints = constraints
         self.first = first
@@ -646,7 +650,7 @@ def describe(data: Any, **options: Any) -> list[Field]:
 
     Args:
         data: as for :meth:`VAE.fit`.
-        options: ``likelihood``, ``columns``, ``net``, ``tokens`` of :class:`VAE`.
+        options: ``likelihood``, ``kind``, ``columns``, ``net``, ``tokens`` of :class:`VAE`.
     """
     return list(Schema.describe(data, **options)[0].fields)
 

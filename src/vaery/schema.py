@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,11 +44,14 @@ class Schema:
         columns: Mapping[str, Any] | None = None,
         net: str = "auto",
         tokens: str = "auto",
+        kind: str | Mapping[str, str] | None = None,
     ) -> tuple[Schema, Any]:
         """Look at data: which fields it has, and what is in them. Returns the schema and the data as read."""
-        raw = read(raw)
-        wrapped, kinds = isinstance(raw, Mapping), own_columns(raw)
-        parts = dict(raw) if wrapped else split(raw, kinds) if kinds else {kind_of(raw): raw}
+        whole, by_part = (kind, {}) if isinstance(kind, str) else (None, dict(kind or {}))
+        raw = read(raw, whole)
+        wrapped, kinds = isinstance(raw, Mapping), {} if whole else own_columns(raw, by_part)
+        parts = dict(raw) if wrapped else split(raw, kinds) if kinds else {whole or kind_of(raw): raw}
+        _check_kinds([whole] if whole else by_part.values(), by_part, parts)
         if not parts:
             raise DataError(
                 "a dict of fields was expected, for instance {'image': array, 'label': array}; this one is empty"
@@ -58,15 +61,15 @@ class Schema:
         fields = []
         for name, part in parts.items():
             options: dict[str, Any] = {}
-            kind = kinds.get(name) or kind_of(part, name)
+            sort = whole or by_part.get(name) or kinds.get(name) or kind_of(part, name)
             chosen = likelihood if isinstance(likelihood, str) else by_name.get(name)
             if chosen is not None:
                 options["likelihood"] = chosen
-            if kind == "table":
+            if sort == "table":
                 options |= {"columns": _own(columns, name, parts), "families": _own(families, name, parts)}
-            takes = inspect.signature(member("kinds", kind).describe).parameters
+            takes = inspect.signature(member("kinds", sort).describe).parameters
             options |= {k: v for k, v in {"net": net, "tokens": tokens}.items() if k in takes}
-            fields.append(member("kinds", kind).describe(part, name=name, **options))
+            fields.append(member("kinds", sort).describe(part, name=name, **options))
         return cls(tuple(fields), wrapped, bool(kinds)), raw
 
     def pack(self, raw: Any) -> Rows:
@@ -222,6 +225,17 @@ class Schema:
         return cls(fields, bool(data["wrapped"]), bool(data.get("framed", False)))
 
 
+def _check_kinds(kinds: Iterable[str], by_part: Mapping[str, str], parts: Mapping[str, Any]) -> None:
+    """Kinds that were said are kinds that there are, of fields and columns that there are."""
+    for kind in kinds:
+        if kind not in members("kinds"):
+            raise choice("kind", kind, members("kinds"))
+    names = {*parts, *(column for name, part in parts.items() for column in _labels(part))}
+    for name in by_part:
+        if name not in names:
+            raise choice("field or column", name, sorted(names))
+
+
 def _own(asked: Mapping[str, Any], name: str, parts: Mapping[str, Any]) -> dict[str, Any]:
     """What is asked of the columns of one part: all that no other part has a column for."""
     others = {column for other, part in parts.items() if other != name for column in _column_names(part, other)}
@@ -231,12 +245,16 @@ def _own(asked: Mapping[str, Any], name: str, parts: Mapping[str, Any]) -> dict[
 def _column_names(part: Any, name: str) -> list[str]:
     if kind_of(part, name) != "table":
         return []
-    arrow = type(part).__module__.startswith("pyarrow")  # whose columns are the arrays themselves
-    labels = getattr(part, "column_names" if arrow else "columns", None)
-    if labels is not None:
-        return [str(label) for label in labels]
+    if labels := _labels(part):
+        return labels
     width = part.shape[1] if getattr(part, "ndim", 1) == 2 else 0
     return [f"x{i}" for i in range(width)] or [name]
+
+
+def _labels(part: Any) -> list[str]:
+    """The names of a frame's columns; nothing of what is no frame."""
+    arrow = type(part).__module__.startswith("pyarrow")  # whose columns are the arrays themselves
+    return [str(label) for label in getattr(part, "column_names" if arrow else "columns", ())]
 
 
 def _field_class(kind: str) -> type[Field]:
@@ -265,13 +283,15 @@ def kind_of(raw: Any, name: str | None = None) -> str:
     )
 
 
-def read(raw: Any) -> Any:
-    """A path, folder or URI is read by the kind that knows it; anything else is returned as it is."""
+def read(raw: Any, kind: str | None = None) -> Any:
+    """A path, folder or URI is read by the kind that was said or that knows it; anything else is returned as it is."""
     if not isinstance(raw, str | os.PathLike):
         return raw if isinstance(raw, Mapping) and not hasattr(raw, "tocsr") else arrays(raw)
-    for kind in members("kinds"):
-        if member("kinds", kind).looks_like(raw):
-            return member("kinds", kind).read(raw)
+    if kind in members("kinds"):
+        return member("kinds", kind).read(raw)
+    for name in members("kinds"):
+        if member("kinds", name).looks_like(raw):
+            return member("kinds", name).read(raw)
     text = os.fspath(raw)
     if "://" not in text and not os.path.exists(text):
         raise FileNotFoundError(f"there is no file or folder {text}")

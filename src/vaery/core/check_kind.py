@@ -14,7 +14,7 @@ from vaery.core.expect import expect
 from vaery.core.field import Field, all_known
 from vaery.core.random import Random
 
-FUNCTIONS = ("looks_like", "describe", "read", "write", "encoder", "decoder", "carry", "suggest")
+FUNCTIONS = ("looks_like", "describe", "read", "write", "encoder", "decoder", "suggest")
 ADVICE = ("latent", "width", "depth", "dropout")
 WIDTH, CONTEXT, DRAWS = 16, 3, 2
 
@@ -24,7 +24,8 @@ def check_kind(kind: Any, raw: Any, **options: Any) -> None:
 
     It knows its own data; its field survives JSON; what is packed comes back, with and without gaps; what is hidden
     has no influence; the decoder's density has the shapes of the field, is zero where nothing is known, keeps what is
-    known bit for bit, and what it draws is raw data again.
+    known bit for bit, and what it draws is raw data again. ``carry`` is for kinds whose fields can be visited before
+    the latent.
 
     Args:
         kind: the module.

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from vaery.core.errors import DataError, QueryError
+from vaery.core.errors import DataError
 from vaery.kinds.image.arrays import layout_of
 from vaery.kinds.image.describe import describe
 from vaery.kinds.image.field import ImageField
@@ -22,7 +22,6 @@ from vaery.kinds.image.pictures import grid
 __all__ = [
     "ImageField",
     "can_climb",
-    "carry",
     "climb",
     "decoder",
     "describe",
@@ -51,15 +50,6 @@ def looks_like(raw: Any) -> bool:
     if shape is None or dtype is None or not _is_shape(tuple(shape)):
         return False
     return len(shape) == 4 or _is_pictures(np.asarray(np.ma.getdata(raw)))
-
-
-def carry(field: ImageField, width: int) -> Any:
-    """Images cannot stand before the latent.
-
-    Raises:
-        QueryError: always.
-    """
-    raise QueryError(f"{field.name}: images cannot be visited before the latent; leave them out of first=")
 
 
 def _is_shape(shape: tuple[int, ...] | None) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from vaery.kinds.molecule.field import InvalidMoleculeWarning, MoleculeField, describe
 from vaery.kinds.molecule.io import SUFFIXES, is_file, read, write
 from vaery.kinds.molecule.looks import is_smiles
-from vaery.kinds.molecule.nets import carry, decoder, encoder, suggest
+from vaery.kinds.molecule.nets import decoder, encoder, suggest
 from vaery.kinds.molecule.pictures import grid
 from vaery.kinds.molecule.properties import properties
 from vaery.kinds.molecule.smiles import to_selfies
@@ -20,7 +20,6 @@ __all__ = [
     "SUFFIXES",
     "InvalidMoleculeWarning",
     "MoleculeField",
-    "carry",
     "decoder",
     "describe",
     "encoder",

@@ -6,7 +6,6 @@ from typing import Any
 
 from torch import nn
 
-from vaery.core.errors import QueryError
 from vaery.core.members import member
 from vaery.kinds.molecule.field import MoleculeField
 from vaery.nets.sequence import SequenceEncoder
@@ -26,15 +25,6 @@ def decoder(field: MoleculeField, context: int, width: int, depth: int, dropout:
     likelihood = member("likelihoods", field.likelihood)
     sizes = {"width": max(8, width // 2), "hidden": width, "depth": depth, "dropout": dropout}
     return likelihood(field.codes, field.length, context, **sizes, word_dropout=HIDDEN)
-
-
-def carry(field: MoleculeField, width: int) -> nn.Module:
-    """Molecules cannot stand before the latent.
-
-    Raises:
-        QueryError: always.
-    """
-    raise QueryError(f"{field.name}: molecules cannot be visited before the latent; leave them out of first=")
 
 
 def suggest(field: MoleculeField, rows: int) -> dict[str, Any]:

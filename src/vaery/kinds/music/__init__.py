@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from vaery.core.errors import QueryError
 from vaery.kinds.music.describe import describe
 from vaery.kinds.music.field import MusicField
 from vaery.kinds.music.io import SUFFIXES, is_midi, looks_like_path, read, write
@@ -22,7 +21,6 @@ __all__ = [
     "SUFFIXES",
     "MusicField",
     "Piece",
-    "carry",
     "decoder",
     "describe",
     "encoder",
@@ -45,12 +43,3 @@ def looks_like(raw: Any) -> bool:
     if all(isinstance(item, str | os.PathLike) for item in raw):
         return all(is_midi(item) for item in raw)
     return all(isinstance(item, Piece) for item in raw) or looks_like_rolls(raw)
-
-
-def carry(field: MusicField, width: int) -> Any:
-    """Music cannot stand before the latent.
-
-    Raises:
-        QueryError: always.
-    """
-    raise QueryError(f"{field.name}: music cannot be visited before the latent; leave it out of first=")
