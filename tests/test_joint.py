@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
-from exact import Labelled, LinearGaussian, evidence, linear_gaussian
+from exact import Labelled, LinearGaussian, Table, evidence, linear_gaussian
 from scipy.stats import ks_2samp
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaery.core.check import check_density
 from vaery.core.choose import from_posterior, from_prior, from_prior_given, from_values
+from vaery.core.density import Factorised
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
 from vaery.joint import Joint
@@ -289,6 +292,38 @@ def test_a_label_before_the_latent_is_summed_out_where_it_is_unknown() -> None:
     assert bool((trace["y"].value[:, known] == y[known]).all())
     unlabelled = model.joint.infer(Evidence(60, {"x": x}, {"x": None}), rng=Random(0))
     torch.testing.assert_close(unlabelled.bound, log_joint.logsumexp(1), rtol=0, atol=1e-5)
+
+
+def test_all_labels_in_turn_sum_to_the_exact_probability_whatever_the_guess_is() -> None:
+    model, y, x, known = labelled()
+    given = Evidence(60, {"y": y * known, "x": x}, {"y": known, "x": None})
+    log_joint = model.log_joint(x)
+    expected = torch.where(known, log_joint.gather(1, y.long()[:, None])[:, 0], log_joint.logsumexp(1))
+    trace = model.joint.infer(given, rng=Random(0), draws=2, each=True)
+    torch.testing.assert_close(trace.bound, expected, rtol=0, atol=1e-5)
+    value = trace["y"].value
+    assert value is not None
+    assert value.shape == (6, 60)
+    assert bool((value[:, known] == y[known]).all())
+    assert bool((value[:3, ~known] == torch.arange(3.0)[:, None]).all())
+    poor = Labelled(guess=_Even()).joint.infer(given, rng=Random(0), each=True)
+    torch.testing.assert_close(poor.bound, expected, rtol=0, atol=1e-5)  # draws would fall short of it
+    torch.testing.assert_close(trace.log_share.exp().mean(0), torch.ones(60).double())
+
+
+def test_a_label_given_everywhere_is_the_same_walk_many_times() -> None:
+    model, y, x, _ = labelled()
+    given = Evidence(60, {"y": y, "x": x}, {"y": None, "x": None})
+    each, one = (model.joint.infer(given, rng=Random(0), each=how) for how in (True, False))
+    torch.testing.assert_close(each.bound, one.bound)
+    assert len(each.log_weight) == 3
+
+
+class _Even(nn.Module):
+    """A guess that knows nothing: every label is as likely."""
+
+    def forward(self, features: Any, context: Tensor) -> Factorised:
+        return Factorised(Table(torch.zeros(len(context), len(features.values), 3).double()), 0, 0)
 
 
 def test_a_known_label_still_shows_what_its_posterior_makes_of_it() -> None:

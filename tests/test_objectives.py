@@ -46,7 +46,7 @@ class Free(nn.Module):
 
 
 def loss_of(objective: Objective, joint: Joint, given: Evidence, seed: int = 0, progress: float = 1.0) -> Loss:
-    return objective(joint.infer(given, rng=Random(seed), draws=objective.draws), progress)
+    return objective(joint.infer(given, rng=Random(seed), draws=objective.draws, each=objective.each), progress)
 
 
 @pytest.mark.parametrize("name", members("objectives"))
@@ -327,6 +327,17 @@ def test_the_gradient_of_drawn_labels_is_right_on_average(objective: Objective, 
     expected = exact_loss(draws)
     assert bool(((mean - expected).abs() < 4.5 * error + 1e-9).all()), (mean, expected, error)
     assert bool((expected.abs() > 10 * error).any()), "it is not all noise"
+
+
+def test_the_gradient_summed_over_labels_is_the_exact_one() -> None:
+    model, logits, x = guessing()
+    given = Evidence(1, {"x": x}, {"x": None})
+    loss = loss_of(Elbo(each=True), model.joint, given, 0)
+    (found,) = torch.autograd.grad(loss.minimise, logits)
+    torch.testing.assert_close(found, exact_loss(1), rtol=1e-5, atol=1e-6)
+    log_q = logits.log_softmax(0)
+    expected = (log_q.exp() * (model.log_joint(x)[0] - log_q)).sum()
+    torch.testing.assert_close(loss.bound[0], expected)
 
 
 def test_known_labels_train_their_posterior_with_weight_alpha() -> None:

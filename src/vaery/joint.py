@@ -95,6 +95,13 @@ class Joint(nn.Module):
             context = stop.step(context, site.value).to(context.dtype)
         return Trace(sites)
 
+    def _listed(self) -> tuple[str | None, int]:
+        """The first stop of all, if it is a field whose values can be listed, and how many there are."""
+        stop = self.walk[0]
+        nothing = torch.zeros(1, 1, 0, device=self.device, dtype=self.dtype)
+        values = stop(nothing).every() if stop.first else None
+        return (None, 1) if values is None else (stop.name, len(values))
+
     def infer(
         self,
         evidence: Evidence,
@@ -106,6 +113,7 @@ class Joint(nn.Module):
         fill: bool = False,
         estimate: float | None = None,
         mean: bool = False,
+        each: bool = False,
     ) -> Trace:
         """The walk that most jobs take: the posterior chooses the latent, the data the fields where it is known.
 
@@ -115,9 +123,13 @@ class Joint(nn.Module):
             draws: S.
             seen: what the posterior sees, if that is less than what is scored.
             only, fill, estimate, mean: see :meth:`trace` and :func:`~vaery.core.choose.from_posterior`.
+            each: where the walk begins with a field whose values can be listed (a label), go through all of them in
+                rows in which it is unknown, instead of drawing one: ``draws`` of the latent for each, and an exact sum.
         """
         features = self.encode(evidence if seen is None else seen)
-        choose = from_posterior(features, evidence, rng, fill=fill, estimate=estimate, mean=mean)
+        name, count = self._listed() if each else (None, 1)
+        draws *= count
+        choose = from_posterior(features, evidence, rng, fill=fill, estimate=estimate, mean=mean, each=name)
         known = [name for name in self.fields if name in evidence or name in evidence.regions]
         visit = known if only is None and not fill else only
         return self.trace(evidence.rows, choose, draws, only=visit)

@@ -227,7 +227,8 @@ class Trainer:
         batch = varied(batch.to(self.device), self.joint.fields, self.rng)
         batch = self.objective.view(batch, self.joint.fields, self.rng)
         with self._autocast():
-            trace = self.joint.infer(batch, rng=self.rng, draws=self.objective.draws, estimate=self.progress)
+            how = {"draws": self.objective.draws, "each": self.objective.each}
+            trace = self.joint.infer(batch, rng=self.rng, estimate=self.progress, **how)
             return self.objective(trace, self.progress).minimise
 
     def _autocast(self) -> Any:
@@ -370,7 +371,8 @@ def evaluate(
     sums: dict[str, float] = {}
     for start in range(0, rows.rows, batch):
         part = rows[slice(start, start + batch)].to(joint.device)
-        loss = objective(joint.infer(part, rng=rng, draws=objective.draws, estimate=1.0), 1.0)
+        trace = joint.infer(part, rng=rng, draws=objective.draws, estimate=1.0, each=objective.each)
+        loss = objective(trace, 1.0)
         for name, value in {"bound": loss.bound.mean(), **loss.parts}.items():
             sums[name] = sums.get(name, 0.0) + float(value) * part.rows
     joint.train(was_training)

@@ -159,6 +159,12 @@ class CellDensity(Density):
     def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
         return keep_known(self._each(lambda d: d.sample(rng)), value, known, 1)
 
+    def every(self) -> Tensor | None:
+        if len(self.levels) != 1 or bool(self.numeric[0]):
+            return None
+        codes = torch.arange(int(self.levels[0]), device=self.levels.device, dtype=torch.float32)
+        return torch.stack([codes, torch.zeros_like(codes)], -1)[:, None]
+
     def mean(self) -> Tensor:
         return self._each(lambda d: d.mode() if isinstance(d, Codes) else d.mean())
 

@@ -5,12 +5,14 @@ A chooser is a function ``(stop, density, context) -> Site``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
-from vaery.core.density import Density
+from vaery.core.density import Density, keep_known
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
 from vaery.core.trace import ZERO, Site
@@ -48,6 +50,7 @@ def from_posterior(
     fill: bool = False,
     estimate: float | None = None,
     mean: bool = False,
+    each: str | None = None,
 ) -> Chooser:
     """The data chooses where it is known, the posterior chooses the latent: fit, embed, score, impute, detect.
 
@@ -57,6 +60,8 @@ def from_posterior(
         fill: draw the unknown cells too (given everything before them).
         estimate: let ordered densities answer with a noisy one-pass estimate, at this share of training (1: its end).
         mean: choose the posterior's mean instead of a draw.
+        each: a field before the latent of which, where it is unknown, every value is chosen in turn and none is drawn;
+            the number of draws is a multiple of how many there are.
     """
 
     def choose(stop: Stop, density: Density, context: Tensor) -> Site:
@@ -64,6 +69,8 @@ def from_posterior(
             q = stop.posterior(features, context)
             value = q.mean() if mean else q.sample(rng)
             return Site(stop.name, density, value, posterior=q, latent=True)
+        if stop.first and stop.name == each:
+            return _each(stop, density, context, features, evidence)
         if stop.first:
             return _first(stop, density, context, features, evidence, rng)
         return _field(stop.name, density, evidence, rng, fill, estimate)
@@ -108,6 +115,23 @@ def _field(
         return Site(name, density, drawn, known, scored=scored, log_mass=log_mass)
     complete = density.sample(rng, value, known) if fill and known is not None else value
     return Site(name, density, complete, known, scored=scored)
+
+
+def _each(stop: Stop, density: Density, context: Tensor, features: Any, evidence: Evidence) -> Site:
+    """A field visited before the latent: where it is unknown, every value in turn, so that its sum is exact."""
+    q, rows = stop.posterior(features, context), ~evidence.present(stop.name)
+    values = density.every()
+    assert values is not None, f"the values of {stop.name} cannot be listed"
+    draws = len(context) // len(values)
+    listed = values.repeat(draws, *[1] * (values.dim() - 1))[:, None].expand(-1, evidence.rows, *values.shape[1:])
+    value, known = evidence.values.get(stop.name), evidence.known.get(stop.name)
+    if value is not None:
+        mask = evidence.present(stop.name) if known is None else known
+        listed = keep_known(listed, value.to(listed.dtype), mask, value.dim() - mask.dim())
+    log_q = q.log_prob(listed)
+    log_q = log_q.flatten(2).sum(2) if log_q.dim() > 2 else log_q
+    share = torch.where(rows, log_q + math.log(len(values)), torch.zeros_like(log_q))
+    return Site(stop.name, density, listed, posterior=q, drawn=rows, log_share=share)
 
 
 def _first(stop: Stop, density: Density, context: Tensor, features: Any, evidence: Evidence, rng: Random) -> Site:

@@ -206,6 +206,10 @@ class Density(ABC):
         """
         return self.quantile(u)
 
+    def every(self) -> Tensor | None:
+        """All values that the event can have, ``[K, E…]``, where they can be listed; ``None``: they cannot."""
+        return None
+
     def mean(self) -> Tensor:
         """The expected value, ``[S, B, E…]``."""
         raise QueryError(f"{type(self).__name__} has no mean in closed form")
@@ -250,6 +254,12 @@ class Factorised(Density):
 
     def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
         return keep_known(self.elementwise.sample(rng), value, known, self.event_dims - self.mask_dims)
+
+    def every(self) -> Tensor | None:
+        if self.event_dims or not isinstance(self.elementwise, Codes):
+            return None
+        table = self.elementwise.log_probs()
+        return torch.arange(table.shape[-1], device=table.device, dtype=table.dtype)
 
     def mean(self) -> Tensor:
         return self.elementwise.mean()

@@ -20,11 +20,13 @@ class Features:
         values: ``[B, N, F]`` one row of features for each of N fields; zeros where a field is absent.
         present: ``[B, N]`` bool.
         own: field → what its encoder has for the field's own levels, and ``[B]`` bool, the rows in which it is known.
+        seen: the evidence itself, of the fields that have an encoder, for a posterior that reads it by its own means.
     """
 
     values: Tensor
     present: Tensor
     own: Mapping[str, tuple[Any, Tensor]] = field(default_factory=dict)
+    seen: Evidence | None = None
 
 
 def encode(encoders: nn.ModuleDict, evidence: Evidence, dtype: torch.dtype) -> Features:
@@ -47,7 +49,8 @@ def encode(encoders: nn.ModuleDict, evidence: Evidence, dtype: torch.dtype) -> F
     width = next((f.shape[-1] for f in made.values()), getattr(next(iter(encoders.values())), "width", 1))
     absent = torch.zeros(evidence.rows, width, device=evidence.device, dtype=dtype)
     values = _side_by_side([made.get(name, absent) for name in encoders])
-    return Features(values, _side_by_side([evidence.present(name) for name in encoders]), own)
+    present = _side_by_side([evidence.present(name) for name in encoders])
+    return Features(values, present, own, evidence.only(*encoders))
 
 
 def _side_by_side(parts: list[Tensor]) -> Tensor:

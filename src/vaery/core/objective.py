@@ -36,9 +36,11 @@ class Objective(ABC):
 
     Attributes:
         draws: S, how many draws of the latent it asks for.
+        each: whether all levels of a missing label are gone through, instead of drawing one.
     """
 
     draws: int = 1
+    each: bool = False
 
     def sized(self, rows: int) -> Objective:
         """The same objective for data of so many training rows. Here: it does not hang on that."""

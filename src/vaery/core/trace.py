@@ -28,6 +28,8 @@ class Site:
         latent: a level, not a field.
         scored: ``log_p`` where it was already computed (a one-pass estimate, say).
         log_mass: ``[S, B]`` the log-probability of conditions (ranges, sets) the value was drawn inside.
+        log_share: ``[S, B]`` where the values are all there are, and none was drawn: log of how much more of them there
+            would be among draws from the posterior; zero in rows where the value is known.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Site:
     latent: bool = False
     scored: Tensor | None = None
     log_mass: Tensor | None = None
+    log_share: Tensor | None = None
 
     @cached_property
     def log_p(self) -> Tensor:
@@ -116,9 +119,15 @@ class Trace:
         Its exponential is an unbiased estimate of p(known), so the log of its mean over draws is a lower bound of
         log p(known) that rises with S (Burda, Grosse and Salakhutdinov, 2016).
         """
-        return torch.stack(torch.broadcast_tensors(*(site.log_prob - site.log_q for site in self.sites.values()))).sum(
-            0
-        )
+        terms = [site.log_prob - site.log_q for site in self.sites.values()]
+        terms += [] if self.log_share is None else [self.log_share]
+        return torch.stack(torch.broadcast_tensors(*terms)).sum(0)
+
+    @cached_property
+    def log_share(self) -> Tensor | None:
+        """``[S, B]`` log of what each draw stands for beside the others, where draws go through all values of a field;
+        their exponentials have a mean of one. ``None``: all draws are alike."""
+        return next((site.log_share for site in self.sites.values() if site.log_share is not None), None)
 
     @property
     def bound(self) -> Tensor:

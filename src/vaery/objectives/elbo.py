@@ -38,9 +38,11 @@ class Elbo(Objective):
         alpha: weight of log q(label | x) where the label is known.
         balance: while β rises, levels pay in proportion to what a unit of theirs costs, so that no level is given up
             because another learned first (Vahdat and Kautz, 2020). Nothing where there is one level.
+        each: a missing label is not drawn; the bound is summed over all its levels, weighted by q(label | x), which
+            costs as many times as there are levels and has no noise of its own (the same, eq. 7).
 
     >>> Elbo(beta=0.5)
-    Elbo(beta=0.5, warmup=0.2, free_bits=0.0, draws=1, alpha=10.0, balance=True)
+    Elbo(beta=0.5, warmup=0.2, free_bits=0.0, draws=1, alpha=10.0, balance=True, each=False)
     """
 
     beta: float = 1.0
@@ -49,20 +51,27 @@ class Elbo(Objective):
     draws: int = 1
     alpha: float = 10.0
     balance: bool = True
+    each: bool = False
 
     def __call__(self, trace: Trace, progress: float = 1.0) -> Loss:
         rising = ramp(progress, self.warmup)
         beta = self.beta * rising
         fit, kl = log_likelihood(trace), divergence(trace)
         balance = self.balance and rising < 1 and len(trace.latents) > 1
-        cost = self._costs(trace.latents, balance) if self.free_bits or balance else kl.mean()
-        guess = self.alpha * label_log_prob(trace) + score_function(trace, lambda: leave_one_out(fit - beta * kl))
+        share = None if trace.log_share is None else trace.log_share.exp()
+        known = self.alpha * label_log_prob(trace)
+        if share is not None:  # what is drawn here is all there is: the gradient goes through the shares
+            fit, kl = share * fit, share * kl
+            guess = known
+        else:
+            guess = known + score_function(trace, lambda: leave_one_out(fit - beta * kl))
+        cost = self._costs(trace.latents, balance, share) if self.free_bits or balance else kl.mean()
         minimise = beta * cost - (fit + guess).mean()
         return Loss(minimise, (fit - kl).mean(0), {"log_likelihood": fit.mean(), "kl": kl.mean()})
 
-    def _costs(self, sites: Sequence[Site], balance: bool) -> Tensor:
+    def _costs(self, sites: Sequence[Site], balance: bool, share: Tensor | None) -> Tensor:
         """What all levels cost."""
-        costs = torch.stack([self._cost(site) for site in sites])
+        costs = torch.stack([self._cost(site, share) for site in sites])
         if not balance:
             return costs.sum()
         units = costs.new_tensor([1 if site.value is None else site.value.shape[-1] for site in sites])
@@ -73,9 +82,9 @@ class Elbo(Objective):
         """Free bits twice as high, and a slower warm-up."""
         return replace(self, free_bits=max(0.25, 2 * self.free_bits), warmup=max(0.5, self.warmup))
 
-    def _cost(self, site: Site) -> Tensor:
+    def _cost(self, site: Site, share: Tensor | None) -> Tensor:
         """A level's mean divergence a row, each unit's floored by the free bits."""
-        unit = site.kl.flatten(0, 1).mean(0)
+        unit = (site.kl if share is None else site.kl * share[..., None]).flatten(0, 1).mean(0)
         if site.value is None:
             return unit.sum()
         units = site.value.shape[-1] / len(unit)  # where only a whole level's divergence is known, it counts as Z units

@@ -58,6 +58,10 @@ class Masked(Objective):
     def draws(self) -> int:
         return self.inner.draws
 
+    @property
+    def each(self) -> bool:
+        return self.inner.each
+
     def sized(self, rows: int) -> Masked:
         """The same for data of so many rows, where the objective inside hangs on that."""
         return self if self.inner.sized(rows) is self.inner else replace(self, options={"rows": rows, **self.options})
