@@ -52,7 +52,12 @@ def test_only_columns_of_texts_are_shown_to_a_kind(make, monkeypatch):
 
 
 def test_a_kind_that_was_said_is_not_looked_for():
-    frame = pd.DataFrame({"a": [0.5 * i for i in range(20)], "smiles": ["C" * i + "(=O)" + end for i in range(1, 11) for end in ("O", "N")]})
+    frame = pd.DataFrame(
+        {
+            "a": [0.5 * i for i in range(20)],
+            "smiles": ["C" * i + "(=O)" + end for i in range(1, 11) for end in ("O", "N")],
+        }
+    )
 
     def found(kind):
         return {field.name: field.kind for field in describe(frame, kind=kind)}

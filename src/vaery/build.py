@@ -19,6 +19,7 @@ from vaery.core.stop import Same, Stop
 from vaery.joint import Joint
 from vaery.nets.ladder import Leave
 from vaery.nets.merge import Merge
+from vaery.nets.private import PrivatePosterior
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Choices:
         first: fields visited before the latent.
         width, depth, dropout: of the networks, by field; width is the same for all.
         own: how many levels of its own a field has, by field, below those that all fields hang on.
+        private: size of the latent that a field has for itself, by field: one plain level in front of its decoder.
     """
 
     latent: tuple[int, ...] = (16,)
@@ -41,6 +43,7 @@ class Choices:
     depth: Mapping[str, int] = field(default_factory=dict)
     dropout: Mapping[str, float] = field(default_factory=dict)
     own: Mapping[str, int] = field(default_factory=dict)
+    private: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -85,8 +88,14 @@ def _build(fields: Sequence[Field], choices: Choices) -> Joint:
         )
         context += size
     for f in after:
-        if f.name not in choices.own:
+        size = choices.private.get(f.name, 0)
+        if f.name not in choices.own and not size:
             stops.append(Stop(f.name, kinds[f.name].decoder(f, context, **net[f.name])))
+            continue
+        if size:
+            stops += _apart(
+                f.name, size, context, choices.width, kinds[f.name].decoder(f, context + size, **net[f.name])
+            )
             continue
         encoders[f.name], levels, decoder = kinds[f.name].climb(f, context, choices.own[f.name], **net[f.name])
         for i, level in enumerate(levels):
@@ -104,6 +113,14 @@ def _check_first(first: Sequence[str], kinds: Mapping[str, str]) -> None:
             raise ChoiceError(f"first={name!r} names no field; there is: {', '.join(kinds)}")
         if not hasattr(member("kinds", kinds[name]), "carry"):
             raise ChoiceError(f"first={name!r}: a field of kind {kinds[name]} cannot be visited before the latent")
+
+
+def _apart(name: str, size: int, context: int, width: int, decoder: nn.Module) -> list[Stop]:
+    """A level of a field's own, whose prior hangs on the shared ones, and the field."""
+    prior = member("priors", "normal")(size, context)
+    posterior = PrivatePosterior(prior, name, size, context, width)
+    level = Stop(f"{name}.z1", prior, posterior, latent=True, carry=Same(), owner=name)
+    return [level, Stop(name, decoder, onward=Leave(context))]
 
 
 def _member(family: str, chosen: Mapping[str, Any], **shape: Any) -> Any:

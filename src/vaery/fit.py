@@ -19,7 +19,7 @@ import torch
 from vaery import checkpoint as checkpoints
 from vaery.build import Choices, build
 from vaery.constraints.rules import Rules
-from vaery.core.errors import ChoiceError
+from vaery.core.errors import ChoiceError, choice
 from vaery.core.evidence import Evidence, Some
 from vaery.core.field import Field
 from vaery.core.members import member
@@ -33,6 +33,9 @@ from vaery.train import Plan, Trainer, choose_threads
 
 if TYPE_CHECKING:
     from vaery.model import VAE
+
+LARGE = 32  # numbers or symbols of a field that may have a latent for itself
+SHARED = 16  # units of the latent that all fields share, at most, where they have others for themselves
 
 
 def fit(
@@ -132,6 +135,9 @@ def settle(model: VAE, fields: tuple[Field, ...], rows: int) -> Choices:
     latent = pick(model.latent, max(a["latent"] for a in advice.values()))
     shared, own = levels(model.levels, (latent,) if isinstance(latent, int) else tuple(latent), fields)
     names = model.first if not isinstance(model.first, str) else (model.first,)
+    private = apart(model.own, [f for f in fields if f.name not in (*names, *own)], advice)
+    if model.latent == "auto" and len(private) > 1:
+        shared = (min(SHARED, *shared), *shared[1:])
     return Choices(
         latent=shared,
         prior=spec(model.prior),
@@ -141,7 +147,24 @@ def settle(model: VAE, fields: tuple[Field, ...], rows: int) -> Choices:
         depth={name: pick(model.depth, a["depth"]) for name, a in advice.items()},
         dropout={name: pick(model.dropout, a["dropout"]) for name, a in advice.items()},
         own=own,
+        private=private,
     )
+
+
+def apart(asked: str | Mapping[str, int], fields: Sequence[Field], advice: Mapping[str, Any]) -> dict[str, int]:
+    """The size of the latent that each field has for itself; ``"auto"``: where there are several large fields, each of
+    them has one, so that what they share is not drowned by what only one of them shows."""
+    if isinstance(asked, str):
+        if asked != "auto":
+            raise ChoiceError(f"own={asked!r}: write own={{'image': 16}}, sizes by field, or own={{}} for none")
+        large = [f.name for f in fields if f.cells is None and math.prod(f.event) >= LARGE]
+        return {name: advice[name]["latent"] for name in large} if len(large) > 1 else {}
+    for name, size in asked.items():
+        if name not in {f.name for f in fields}:
+            raise choice("field with a latent of its own", name, [f.name for f in fields])
+        if not isinstance(size, int) or size < 1:
+            raise ChoiceError(f"own: {name!r} has the size {size!r}; a whole number from 1 on was expected")
+    return dict(asked)
 
 
 def levels(asked: int, latent: tuple[int, ...], fields: Sequence[Field]) -> tuple[tuple[int, ...], dict[str, int]]:

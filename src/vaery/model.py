@@ -62,6 +62,8 @@ class VAE(TransformerMixin, BaseEstimator):
         first: fields visited before the latent (a label that everything hangs on), with a posterior of their own.
         levels: how many latent levels there are, one below the other. Pictures with a convolutional network have all
             but the top one for themselves, on grids from small to large; else every field hangs on all of them.
+        own: field → size of a latent it has for itself, beside the one that all fields share; ``"auto"``: where there
+            are several large fields, each of them has one.
         net: kind of network for images, ``"mlp"`` or ``"conv"``, or for sequences, ``"recurrent"`` or
             ``"transformer"``; ``"auto"``: by the data.
         tokens: what text is cut into: ``"bpe"`` (pieces that occur often), ``"words"`` or ``"bytes"``; ``"auto"``: by
@@ -127,6 +129,7 @@ class VAE(TransformerMixin, BaseEstimator):
         constraints: Sequence[str] = (),
         first: Sequence[str] = (),
         levels: int = 1,
+        own: str | Mapping[str, int] = "auto",
         net: str = "auto",
         tokens: str = "auto",
         width: int | str = "auto",
@@ -152,6 +155,7 @@ class VAE(TransformerMixin, BaseEstimator):
         self.constraints = constraints
         self.first = first
         self.levels = levels
+        self.own = own
         self.net = net
         self.tokens = tokens
         self.width = width

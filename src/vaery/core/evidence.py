@@ -21,12 +21,15 @@ class Evidence:
             not here is unknown in every row.
         known: field → ``[B, M…]`` bool; ``None`` means all known (the cheap case).
         regions: field → conditions that are not exact values.
+        blind: field → ``[B]`` bool, rows in which the field is scored, but not shown to the posterior of the levels
+            that all fields share; so these learn to tell it from the others.
     """
 
     rows: int
     values: Mapping[str, Tensor]
     known: Mapping[str, Tensor | None]
     regions: Mapping[str, Region] = field(default_factory=dict)
+    blind: Mapping[str, Tensor] = field(default_factory=dict, kw_only=True)
 
     def __contains__(self, name: str) -> bool:
         return name in self.values
@@ -36,7 +39,8 @@ class Evidence:
         values = {k: _take(v, rows) for k, v in self.values.items()}
         known = {k: None if v is None else _take(v, rows) for k, v in self.known.items()}
         some = next(iter(values.values())) if values else torch.empty(self.rows, 0)[rows]
-        return Evidence(len(some), values, known, {k: v[rows] for k, v in self.regions.items()})
+        regions, blind = {k: v[rows] for k, v in self.regions.items()}, {k: v[rows] for k, v in self.blind.items()}
+        return Evidence(len(some), values, known, regions, blind=blind)
 
     @property
     def device(self) -> torch.device:
@@ -49,7 +53,9 @@ class Evidence:
             return self
         values = {k: v.to(device) for k, v in self.values.items()}
         known = {k: None if v is None else v.to(device) for k, v in self.known.items()}
-        return Evidence(self.rows, values, known, {k: r.to(device) for k, r in self.regions.items()})
+        regions = {k: r.to(device) for k, r in self.regions.items()}
+        blind = {k: v.to(device) for k, v in self.blind.items()}
+        return Evidence(self.rows, values, known, regions, blind=blind)
 
     def double(self) -> Evidence:
         """The same evidence in double precision; bytes stay bytes."""
@@ -90,6 +96,11 @@ class Evidence:
         if known is None:
             return torch.ones(self.rows, dtype=torch.bool, device=self.device)
         return known if known.dim() == 1 else known.flatten(1).any(1)
+
+    def shown(self, name: str) -> Tensor:
+        """``[B]`` bool: the rows in which the posterior of the shared levels sees anything of the field."""
+        present = self.present(name)
+        return present & ~self.blind[name] if name in self.blind else present
 
     def repeat(self, times: int) -> Evidence:
         """Each row this many times, copies side by side."""

@@ -19,7 +19,8 @@ class Features:
     Attributes:
         values: ``[B, N, F]`` one row of features for each of N fields; zeros where a field is absent.
         present: ``[B, N]`` bool.
-        own: field → what its encoder has for the field's own levels, and ``[B]`` bool, the rows in which it is known.
+        own: field → what its encoder has for the field's own levels (maps, or else its features ``[B, F]``), and
+            ``[B]`` bool, the rows in which it is known.
         seen: the evidence itself, of the fields that have an encoder, for a posterior that reads it by its own means.
     """
 
@@ -43,13 +44,14 @@ def encode(encoders: nn.ModuleDict, evidence: Evidence, dtype: torch.dtype) -> F
         if name not in evidence:
             continue
         out = encoder(evidence.values[name], evidence.known[name])
-        if not isinstance(out, Tensor):
-            own[name], out = (out.maps, evidence.present(name)), out.values
-        made[name] = out if evidence.known[name] is None else out * evidence.present(name)[:, None]
+        maps, out = (None, out) if isinstance(out, Tensor) else (out.maps, out.values)
+        own[name] = (out if maps is None else maps, evidence.present(name))
+        whole = evidence.known[name] is None and name not in evidence.blind
+        made[name] = out if whole else out * evidence.shown(name)[:, None]
     width = next((f.shape[-1] for f in made.values()), getattr(next(iter(encoders.values())), "width", 1))
     absent = torch.zeros(evidence.rows, width, device=evidence.device, dtype=dtype)
     values = _side_by_side([made.get(name, absent) for name in encoders])
-    present = _side_by_side([evidence.present(name) for name in encoders])
+    present = _side_by_side([evidence.shown(name) for name in encoders])
     return Features(values, present, own, evidence.only(*encoders))
 
 

@@ -28,10 +28,16 @@ class Masked(Objective):
     cell is visible often. With several fields, each row either loses random cells of every field, or random fields as
     a whole; never all fields.
 
+    A field that is hidden as a whole may be scored all the same (``across``): the latent is then drawn from what the
+    *other* fields show, and has to tell this one, too. So what one field says of another is learned, and not only that
+    each is told well by itself (Shi et al., 2019; Sutter et al., 2021). It is a bound on log p of the whole row, with a
+    posterior that does not see all of it.
+
     Args:
         objective: the member of ``objectives`` that is delegated to.
         share: the share of batches that are partly hidden; the others are left complete, which is cheaper.
         options: arguments of that objective.
+        across: the share of fields' hiding in which hidden fields are scored, by row.
 
     Raises:
         ChoiceError: there is no such objective, or it is "masked" itself.
@@ -43,6 +49,7 @@ class Masked(Objective):
     objective: str = "elbo"
     share: float = 0.5
     options: Mapping[str, Any] = field(default_factory=dict)
+    across: float = 0.0
 
     def __post_init__(self) -> None:
         if self.objective == "masked":
@@ -83,18 +90,21 @@ class Masked(Objective):
         if not here or (len(here) == 1 and not any(f.mask for f in here.values())):
             return evidence
         stays = _fields_that_stay(evidence, list(here), rng)
-        by_field = (
-            rng.uniform((evidence.rows,)) < 0.5 if len(here) > 1 else torch.zeros(evidence.rows, dtype=torch.bool)
-        )
+        coin = lambda share: rng.uniform((evidence.rows,)).to(stays.device) < share  # noqa: E731
+        no_row = torch.zeros(evidence.rows, dtype=torch.bool, device=stays.device)
+        by_field = coin(0.5) if len(here) > 1 else no_row
+        scored = by_field & coin(self.across) if len(here) > 1 and self.across else no_row
         visible = {}
         for i, (name, f) in enumerate(here.items()):
-            if not f.mask:  # one cell: hidden as a field or not at all
-                visible[name] = stays[:, i]
-                continue
             ones = [1] * len(f.mask)
-            which = by_field.to(stays.device).view(-1, *ones)
-            visible[name] = torch.where(which, stays[:, i].view(-1, *ones), f.hide(evidence.rows, rng).to(stays.device))
-        return evidence.hide(visible)
+            left = stays[:, i].view(-1, *ones)
+            # a field of one cell is hidden as a field or not at all
+            cells = f.hide(evidence.rows, rng).to(stays.device) if f.mask else left
+            visible[name] = torch.where(by_field.view(-1, *ones), left | scored.view(-1, *ones), cells)
+        hidden = evidence.hide(visible)
+        if not bool(scored.any()):
+            return hidden
+        return replace(hidden, blind={name: scored & ~stays[:, i] for i, name in enumerate(here)})
 
 
 def _fields_that_stay(evidence: Evidence, names: list[str], rng: Random) -> Tensor:

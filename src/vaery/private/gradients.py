@@ -81,17 +81,15 @@ class RowGradients:
     def _side_by_side(self, part: Evidence) -> list[Tensor]:
         present = {name: known for name, known in part.known.items() if known is not None}
 
-        def loss(parameters: dict[str, Tensor], values: dict[str, Tensor], known: dict[str, Tensor]) -> Tensor:
-            row = Evidence(
-                1,
-                {name: value[None] for name, value in values.items()},
-                {name: known[name][None] if name in known else None for name in values},
-            )
+        def loss(parameters: dict[str, Tensor], *row_of: dict[str, Tensor]) -> Tensor:
+            values, known, blind = ({name: value[None] for name, value in part.items()} for part in row_of)
+            row = Evidence(1, values, {name: known.get(name) for name in values}, blind=blind)
             return functional_call(self.single, parameters, (row,))
 
         weights = {name: p.detach() for name, p in self.parameters.items()}
         with Lookup():
-            found = vmap(grad(loss), in_dims=(None, 0, 0), randomness="different")(weights, dict(part.values), present)
+            each = vmap(grad(loss), in_dims=(None, 0, 0, 0), randomness="different")
+            found = each(weights, dict(part.values), present, dict(part.blind))
         return list(found.values())
 
     def _one(self, row: Evidence) -> list[Tensor]:
