@@ -11,11 +11,7 @@ and the other's. ``--steps`` and ``--quick`` as in ``images.py``.
 from __future__ import annotations
 
 import molecule_tasks
-import torch
-from common import Results, arguments
-from image_task import Asked
-from images import QUICK_SECONDS, Kind, chosen, seeds
-from runner import measure
+from suite import Kind, run
 
 DATA = (molecule_tasks.NAME,)
 TASKS = {
@@ -25,22 +21,5 @@ TASKS = {
 }
 
 
-def main() -> None:
-    made = arguments(__doc__)
-    made.add_argument("--tasks", default=",".join(TASKS), help="comma-separated")
-    made.add_argument("--methods", default="", help="comma-separated; default: all of a task")
-    made.add_argument("--seeds", default="", help="how many, or which with a comma (default: 3, quick: 1)")
-    made.add_argument("--minutes", default="", help="of each fit, comma-separated (default: 20)")
-    made.add_argument("--steps", type=int, default=0, help="of our fits, instead of minutes")
-    made.set_defaults(datasets="")
-    options = made.parse_args()
-    asked = Asked(options.data.resolve(), QUICK_SECONDS / 60, options.threads, options.quick, options.steps)
-    torch.set_num_threads(options.threads)
-    results = Results("molecules", keep=not options.quick)
-    for name in dict.fromkeys(options.tasks.split(",")):
-        for task in chosen(TASKS[name], options, asked):
-            measure(task, options, seeds(options, TASKS[name]), results, "molecules.py")
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__, "molecules", TASKS)

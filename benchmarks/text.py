@@ -13,12 +13,12 @@ import image_nll
 import numpy as np
 import text_peers as peers
 import torch
-from common import Clock, Results, arguments, data
+from common import Clock, data
 from image_task import Asked
-from runner import measure
+from suite import Kind, run
 from task import Task
 
-MINUTES, ROWS = 15.0, 60
+ROWS = 60
 FEW, MANY = 5, 500  # draws of the latent: for all test texts, and for some
 SCORED = 5000  # test sentences of yelp
 
@@ -99,26 +99,10 @@ def bits(asked: Asked) -> Task:
     return Task("bits", config, lambda seed: splits(asked, "yelp"), methods, once, data=asked.name("yelp_sentences"))
 
 
-TASKS = {"nll": nll, "bits": bits}
-
-
-def main() -> None:
-    made = arguments(__doc__)
-    made.add_argument("--tasks", default=",".join(TASKS), help="comma-separated")
-    made.add_argument("--methods", default="", help="comma-separated; default: all of a task")
-    made.add_argument("--seeds", type=int, default=1, help="how many (default: 1)")
-    made.add_argument("--minutes", type=float, default=0.0, help="of each fit (default: 15)")
-    made.add_argument("--rows", type=int, default=0, help=f"test texts that get many draws (default: {ROWS})")
-    options = made.parse_args()
-    if unknown := set(options.tasks.split(",")) - TASKS.keys():
-        made.error(f"no such task: {', '.join(sorted(unknown))}; there are {', '.join(TASKS)}")
-    minutes = options.minutes or (5 / 60 if options.quick else MINUTES)
-    asked = Asked(options.data.resolve(), minutes, options.threads, options.quick, rows=options.rows)
-    torch.set_num_threads(options.threads)
-    results = Results("text", keep=not options.quick)
-    for name in options.tasks.split(","):
-        measure(TASKS[name](asked), options, range(options.seeds), results, "text.py")
-
+TASKS = {
+    "nll": Kind(lambda asked, name: nll(asked), ("ptb",), (15.0,), seeds=1),
+    "bits": Kind(lambda asked, name: bits(asked), ("yelp_sentences",), (15.0,), seeds=1),
+}
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, "text", TASKS)

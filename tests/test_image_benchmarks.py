@@ -31,6 +31,7 @@ import image_ood  # noqa: E402
 import image_rules  # noqa: E402
 import image_task  # noqa: E402
 import images  # noqa: E402
+import suite  # noqa: E402
 from common import Results  # noqa: E402
 
 
@@ -302,11 +303,11 @@ class Agreeable:
 
 
 def test_quick_runs_are_short_and_nothing_of_them_is_kept() -> None:
-    options = images.parser().parse_args(["--quick"])
-    tasks = list(images.chosen(images.TASKS["nll"], options, image_task.Asked(Path("nowhere"), quick=True)))
+    options = suite.parser(None, images.TASKS).parse_args(["--quick"])
+    tasks = list(suite.chosen(images.TASKS["nll"], options, image_task.Asked(Path("nowhere"), quick=True)))
     assert [task.data for task in tasks] == ["mnist_static_binarized 5 s"]
-    longer = images.parser().parse_args(["--minutes", "10,60"])
-    names = [task.data for task in images.chosen(images.TASKS["quality"], longer, image_task.Asked(Path("nowhere")))]
+    longer = suite.parser(None, images.TASKS).parse_args(["--minutes", "10,60"])
+    names = [task.data for task in suite.chosen(images.TASKS["quality"], longer, image_task.Asked(Path("nowhere")))]
     assert names == ["mnist 10 min", "fashion_mnist 10 min", "mnist 60 min", "fashion_mnist 60 min"]
     steps = image_task.Asked(Path("nowhere"), steps=300, device="cuda")
     assert steps.name("mnist") == "mnist 300 steps cuda"
