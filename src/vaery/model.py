@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError
 
-from vaery.answer import as_they_came, frame, in_raw, levels
+from vaery.answer import as_they_came, frame, in_raw, joined, levels, packed
 from vaery.build import Choices
 from vaery.constraints.apply import kept, refuse_given
 from vaery.constraints.rules import Rules
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["VAE", "describe", "load", "read"]
 
 SLICE = 2048  # rows that a job about single rows is asked at a time
+MANY = 500_000  # numbers in windows that it is asked at a time
 
 
 class NotFittedYet(NotFitted, NotFittedError):
@@ -269,13 +270,20 @@ class VAE(TransformerMixin, BaseEstimator):
         if spec.gives != "frame":  # such a job speaks of each row, and says so itself
             for rows in evidence:
                 warn(rows, self.calibration_.get("unseen"), besides=options.get("target"), stacklevel=4)
-        if spec.rowwise and evidence[0].rows > SLICE:
+        windows = getattr(evidence[0], "spans", None) is not None if evidence else False
+        size = max(16, MANY // max(v[0].numel() for v in evidence[0].values.values())) if windows else SLICE
+        if spec.rowwise and evidence[0].rows > size:
             parts, results = [], []
-            for i, start in enumerate(tracked(range(0, evidence[0].rows, SLICE), function.__name__)):
-                rows = slice(start, start + SLICE)
+            for i, start in enumerate(tracked(range(0, evidence[0].rows, size), function.__name__)):
+                rows = slice(start, start + size)
                 result = function(self.joint_, evidence[0][rows], rng=stream(slice=i), **options)
+                if windows:
+                    parts.append(packed(self.schema_, result))
+                    continue
                 parts.append(in_raw(self.schema_, result, self.schema_.rows(like, rows), spec.keep))
                 results.append(result)
+            if windows:
+                return in_raw(self.schema_, joined(parts), like, spec.keep)
             self._note_strength(results)
             several = isinstance(results[0], list)  # sets of rows, and not a list of rows
             whole = [stack(list(part)) for part in zip(*parts, strict=True)] if several else stack(parts)

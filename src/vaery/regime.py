@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
+from torch import Tensor
 
 from vaery import gaps, oddness, surprise, unseen
 from vaery.core.errors import DataError
@@ -91,11 +92,15 @@ class PlainRegime(Regime[Trainer]):
         return plan
 
     def split(self, rows: Evidence, rng: Random) -> tuple[Evidence | Some, Evidence]:
-        """Under twenty rows, all are both: there is nothing to spare."""
+        """Under twenty rows, all are both: there is nothing to spare. Windows that overlap are held out side by side,
+        and windows that reach into those are left out."""
         if rows.rows == 0:
             raise DataError("there are no rows to fit; at least one row was expected")
         if rows.rows < 20:
             return rows, rows
+        spans = getattr(rows, "spans", None)
+        if spans is not None and overlap(spans):
+            return apart(rows, spans, rng)
         count = min(MOST_HELD_OUT, max(10, int(HELD_OUT * rows.rows)))
         order = rng.permutation(rows.rows)
         return Some(rows, order[count:]), rows[order[:count]]
@@ -135,6 +140,35 @@ class PlainRegime(Regime[Trainer]):
             "gaps": gaps.learn(rows, joint.fields),
             "unseen": unseen.learn(rows, joint.fields),
         }
+
+
+def overlap(spans: Tensor) -> bool:
+    """Whether any two of these stretches ``[B, 2]`` of a line have a part in common.
+
+    >>> overlap(torch.tensor([[0, 4], [8, 12], [4, 8]])), overlap(torch.tensor([[0, 4], [3, 7]]))
+    (False, True)
+    """
+    ordered = spans[spans[:, 0].argsort()]
+    return bool((ordered[1:, 0] < ordered[:-1, 1]).any())
+
+
+def apart(rows: Evidence, spans: Tensor, rng: Random) -> tuple[Some, Evidence]:
+    """Rows to train on and rows held out that have no part of the line in common: runs of neighbours are held out."""
+    order = spans[:, 0].argsort(stable=True)
+    starts, ends = spans[order].unbind(1)
+    many = int((starts[None, :200] < ends[:200, None]).sum(1).sub(torch.arange(len(starts[:200])) + 1).max()) + 1
+    run = max(2 * many, rows.rows // 40)
+    runs = -(-rows.rows // run)
+    picked = rng.permutation(runs)[: max(1, round(HELD_OUT * runs))]
+    held = torch.isin(torch.arange(rows.rows) // run, picked.cpu())
+    taken = torch.zeros(int(ends.max()) + 1, dtype=torch.long)
+    for start, end in zip(starts[held].tolist(), ends[held].tolist(), strict=True):
+        taken[start + 1 : end + 1] = 1
+    inside = taken.cumsum(0)
+    free = inside[ends] == inside[starts]
+    if not bool(free.any()):  # too few to spare any
+        return Some(rows, order), rows
+    return Some(rows, order[free]), rows[order[held][:MOST_HELD_OUT]]
 
 
 def regime_of(private: Any) -> Regime[Any]:

@@ -68,7 +68,9 @@ class Schema:
             if sort == "table":
                 options |= {"columns": _own(columns, name, parts), "families": _own(families, name, parts)}
             takes = inspect.signature(member("kinds", sort).describe).parameters
-            options |= {k: v for k, v in {"net": net, "tokens": tokens}.items() if k in takes}
+            asked = {"net": net, "tokens": tokens, "whole": len(parts) > 1}
+            asked |= {"columns": _own(columns, name, parts)} if "columns" in takes else {}
+            options |= {k: v for k, v in asked.items() if k in takes}
             fields.append(member("kinds", sort).describe(part, name=name, **options))
         return cls(tuple(fields), wrapped, bool(kinds)), raw
 
@@ -90,7 +92,9 @@ class Schema:
         rows = {name: len(value) for name, value in values.items()}
         if len(set(rows.values())) > 1:
             raise DataError(f"every field must have the same number of rows; there are {rows}")
-        return Rows(next(iter(rows.values()), 0), values, known, unseen=tuple(unseen), absent=absent)
+        found = (self[name].spans(part) for name, part in self.parts(raw).items())
+        spans = next((lines for lines in found if lines is not None), None)
+        return Rows(next(iter(rows.values()), 0), values, known, unseen=tuple(unseen), absent=absent, spans=spans)
 
     def enlarged(self, raw: Any, factor: int) -> Any:
         """Raw rows whose pictures came ``factor`` times too small, in the size of the fit: repeated."""

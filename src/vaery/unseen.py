@@ -46,10 +46,12 @@ class Rows(Evidence):
     Attributes:
         unseen: cells that hold a level the model has no code for; they are unknown.
         absent: field → cells that the rows have no column for.
+        spans: where rows that are windows of longer records begin and end; see :meth:`Field.spans`.
     """
 
     unseen: tuple[Unseen, ...] = ()
     absent: Mapping[str, Sequence[int]] = dataclass_field(default_factory=dict)
+    spans: torch.Tensor | None = None
 
     def to(self, device: torch.device | str) -> Evidence:
         moved = super().to(device)
