@@ -20,6 +20,7 @@ from vaery.core.random import Random
 from vaery.likelihoods.bernoulli import Bernoulli
 from vaery.likelihoods.categorical import Categorical
 from vaery.likelihoods.factored import Factored
+from vaery.likelihoods.laplace import Laplace
 from vaery.likelihoods.logistic_mixture import LogisticMixture
 from vaery.likelihoods.mixture import Mixture
 from vaery.likelihoods.negative_binomial import NegativeBinomial
@@ -40,6 +41,12 @@ def doubles(*tensors: torch.Tensor) -> tuple[Array, ...]:
 def normal(d: Any, x: Array) -> tuple[Array, Array]:
     loc, log_scale = doubles(d.loc, d.log_scale)
     reference = stats.norm(loc, np.exp(log_scale))
+    return reference.pdf(x), reference.cdf(x)
+
+
+def laplace(d: Any, x: Array) -> tuple[Array, Array]:
+    loc, log_scale = doubles(d.loc, d.log_scale)
+    reference = stats.laplace(loc, np.exp(log_scale))
     return reference.pdf(x), reference.cdf(x)
 
 
@@ -145,6 +152,7 @@ CASES = [
     Case("mixture", Mixture, mixture, unimodal=False),
     Case("mixture of one", lambda: Mixture(components=1), mixture),
     Case("student", Student, student),
+    Case("laplace", Laplace, laplace),
     Case("logistic_mixture", LogisticMixture, logistics, unimodal=False),
     Case("pixels", lambda: LogisticMixture(low=0, high=255), discretised, unimodal=False),
     Case("dice", lambda: LogisticMixture(components=1, low=1, high=6), discretised),

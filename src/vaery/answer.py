@@ -47,8 +47,9 @@ def packed(schema: Schema, result: Any) -> Any:
     """A job's result on a slice of windows, with points summed up, so that slices can be put together before they are
     raw data: windows overlap, and a slice of raw rows is no slice of them."""
     if isinstance(result, Points):
-        values = {name: schema[name].condense(v.cpu(), result.weight.cpu(), result.how) for name, v in result.values.items()}
-        return Evidence(result.weight.shape[1], values, dict.fromkeys(values))  # type: ignore[arg-type]
+        weight = result.weight.cpu()
+        values = {name: schema[name].condense(v.cpu(), weight, result.how) for name, v in result.values.items()}
+        return Evidence(weight.shape[1], values, dict.fromkeys(values))  # type: ignore[arg-type]
     if isinstance(result, list):
         return [packed(schema, item) for item in result]
     if isinstance(result, Mapping):

@@ -90,15 +90,15 @@ class Field(ABC):
         return None
 
     def spans(self, raw: Any) -> Tensor | None:
-        """``[B, 2]`` where each packed row begins and ends on one line, of fields whose rows are windows that are cut from
-        longer records and may overlap. ``None``: rows stand for themselves.
+        """``[B, 2]`` where each packed row begins and ends on one line, of fields whose rows are windows that are cut
+        from longer records and may overlap. ``None``: rows stand for themselves.
 
         Such a field has :meth:`condense`, and its :meth:`unpack` takes all windows of ``like`` at once.
         """
         return None
 
     def condense(self, value: Tensor, weight: Tensor, how: str | float) -> Tensor | None:
-        """Draws ``[Q, B, E…]`` → one packed row each, as :meth:`summarise` sums them up; ``None``: only raw data can."""
+        """Draws ``[Q, B, E…]`` → one packed row each, as :meth:`summarise` has it; ``None``: only raw data can."""
         return None
 
     @property

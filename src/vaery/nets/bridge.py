@@ -18,7 +18,7 @@ class Bridge:
         line: ``[N, T, D]`` linear interpolation between the nearest known cells; ends are carried on; zero where a
             column has no known cell. Known cells are what they are.
         reach: ``[N, T, D]`` the variance of a Brownian motion with unit steps there: ``a·b / (a + b)`` at distances a
-            and b from the known cells on either side; the distance itself at an end; :data:`FAR` where nothing is known.
+            and b from the known cells on either side; the distance itself at an end; :data:`FAR` where nothing is.
         before, after: ``[N, T, D]`` distances to the nearest known cells.
     """
 
@@ -50,7 +50,8 @@ def bridge(value: Tensor, seen: Tensor, time: Tensor) -> Bridge:
     now = time[..., None].expand(value.shape)
     before, after = now - now.gather(1, left), now.gather(1, right) - now
     share = before / (before + after).clamp(min=1e-6)
-    line = torch.where(has_left & has_right, a + share * (b - a), torch.where(has_left, a, torch.where(has_right, b, 0)))
+    end = torch.where(has_left, a, torch.where(has_right, b, 0))
+    line = torch.where(has_left & has_right, a + share * (b - a), end)
     before, after = torch.where(has_left, before, FAR), torch.where(has_right, after, FAR)
     reach = before * after / (before + after).clamp(min=1e-6)
     nothing = ~(has_left | has_right)

@@ -19,8 +19,7 @@ class Dilated(nn.Module):
         self.a = nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation)
         self.b = nn.Conv1d(width, width, 1)
         self.dropout = dropout
-        nn.init.zeros_(self.b.weight)
-        nn.init.zeros_(self.b.bias)
+        zeroed(self.b)
 
     def forward(self, x: Tensor) -> Tensor:
         normed = x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-6) * self.gain
@@ -65,3 +64,10 @@ class Attend(nn.Module):
         q, k, v = self.qkv(h).view(rows, steps, 3, self.heads, -1).permute(2, 0, 3, 1, 4).unbind(0)
         mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(rows, steps, width)
         return x + self.out(mixed).transpose(1, 2)
+
+
+def zeroed(layer: nn.Conv1d) -> None:
+    """Let a convolution give nothing, until it learns to."""
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

@@ -45,7 +45,7 @@ def looks_like(raw: Any) -> bool:
     if isinstance(raw, str | os.PathLike):
         return is_picture(raw) or looks_like_folder(raw) or _is_shape(array_shape(raw))
     if isinstance(raw, list | tuple):
-        return len(raw) > 0 and all(_is_one(item) for item in raw) and not _are_rolls(raw)
+        return len(raw) > 0 and all(_is_one(item) for item in raw) and not (_are_rolls(raw) or _are_series(raw))
     shape, dtype = getattr(raw, "shape", None), getattr(raw, "dtype", None)
     if shape is None or dtype is None or not _is_shape(tuple(shape)):
         return False
@@ -78,6 +78,13 @@ def _are_rolls(raw: list[Any] | tuple[Any, ...]) -> bool:
     widths = {item.shape[1] for item in raw}
     binary = (bool(np.isin(np.ma.compressed(item), (0, 1)).all()) for item in raw)
     return widths in ({88}, {128}) and len({len(item) for item in raw}) > 1 and all(binary)
+
+
+def _are_series(raw: list[Any] | tuple[Any, ...]) -> bool:
+    """Whether these are rather series ``[time, channel]``: continuous numbers, as many channels, unequal lengths."""
+    if not all(isinstance(item, np.ndarray) and item.ndim == 2 and item.dtype.kind == "f" for item in raw):
+        return False
+    return len({item.shape[1] for item in raw}) == 1 and len({len(item) for item in raw}) > 1
 
 
 def _is_pictures(data: np.ndarray) -> bool:

@@ -87,6 +87,7 @@ def look(values: np.ndarray, name: str, dtype: str, asked: Any = None) -> Channe
                     f"channel {name!r} holds {len(levels)} different texts, and {MOST} at most were expected of a "
                     f"categorical channel; leave it out, or say columns={{{name!r}: 'id'}} if it tells series apart"
                 )
+            levels = (False, True) if dtype.startswith("bool") else levels
             return Channel(name, levels or (0,), 0.0, 1.0, False, dtype)
     centre, scale = _robust(_numbers(values, name))
     return Channel(name, (), centre, scale, whole, dtype)

@@ -59,10 +59,7 @@ def _merged(old: Any, column: np.ndarray, kept: np.ndarray | None) -> Any:
     new = pd.Series(column, index=old.index)
     if kept is not None:
         new = new.astype(object).where(~kept, old.astype(object))
-    try:
-        return new.astype(old.dtype)
-    except (TypeError, ValueError):
-        return new.infer_objects()
+    return _typed(new, old.dtype)
 
 
 def new_rows(
@@ -107,8 +104,11 @@ def new_rows(
     return frame
 
 
-def _typed(column: Any, dtype: str) -> Any:
+def _typed(column: Any, dtype: Any) -> Any:
+    """A column in this type, where that can hold it: plain truths hold no gaps."""
     try:
+        if str(dtype) == "bool" and column.isna().any():
+            return column
         return column.astype(dtype)
     except (TypeError, ValueError):
         return column.infer_objects()

@@ -179,8 +179,8 @@ class SeriesField(Field):
         value, known = self.pack(asked)
         if len(value) != 1:
             raise QueryError(
-                f"{self.name} can be given one series of up to {self.window} steps; {len(value)} windows came. Give its "
-                f"last steps, or append empty rows to the whole series and write impute()"
+                f"{self.name} can be given one series of up to {self.window} steps; {len(value)} windows came. Give "
+                "its last steps, or append empty rows to the whole series and write impute()"
             )
         return value, torch.ones_like(value, dtype=torch.bool) if known is None else known, None
 
@@ -190,7 +190,7 @@ class SeriesField(Field):
 
     def hide(self, rows: int, rng: Random) -> Tensor:
         """What to leave visible in training, ``[rows, T, C]``: see :mod:`vaery.kinds.series.hide`. Times are seen."""
-        shown = visible(rows, *self.event, rng)
+        shown = visible(rows, self.window, len(self.names), rng)
         if not self.clock.even:
             shown[..., -1] = True
         return shown

@@ -13,7 +13,7 @@ from vaery.core.members import member
 from vaery.kinds.series.density import OTHERS, CellsDensity, WindowDensity
 from vaery.kinds.series.field import SeriesField
 from vaery.nets.bridge import FAR, bridge
-from vaery.nets.dilated import Attend, Stack
+from vaery.nets.dilated import Attend, Stack, zeroed
 
 COARSEST = 16  # steps between those that are visited first
 INPUTS = 5  # numbers that are made of each column of a window
@@ -130,9 +130,7 @@ class WindowNet(nn.Module):
         self.attend = Attend(width)
         self.after = Stack(width, self.steps, depth, dropout)
         self.out = nn.Conv1d(width, len(self.numbers) * self.family.size + sum(n for _, _, n in self.coded), 1)
-        nn.init.zeros_(self.out.weight)
-        if self.out.bias is not None:
-            nn.init.zeros_(self.out.bias)
+        zeroed(self.out)
         self.register_buffer("motion", torch.ones(columns))  # how far a column goes in one step, on average
         self.register_buffer("usual", torch.zeros(columns))  # where it is when nothing is known
         self._order(field)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from vaery.core.errors import DataError
+from vaery.core.errors import ChoiceError, DataError
 
 TIMES = ("time", "timestamp", "datetime", "date", "ds", "t")  # what a column of times may be called
 IDS = ("id", "series", "series_id", "unique_id", "item_id", "unit", "run", "machine")
@@ -131,7 +131,8 @@ def _frame(frame: Any, roles: Roles | None, sorts: Mapping[str, Any]) -> Raw:
         roles = replace(roles, id="series")
     for name in (roles.time, roles.id):
         if name not in ("", INDEX) and name not in frame.columns:
-            raise DataError(f"the column {name!r} is missing; there is: {', '.join(map(str, frame.columns))}")
+            error = ChoiceError if name in sorts else DataError
+            raise error(f"the column {name!r} is missing; there is: {', '.join(map(str, frame.columns))}")
     names = [name for name in frame.columns if name not in (roles.time, roles.id)]
     if not names:
         raise DataError("a frame of series needs a channel beside times and names; this one has none")
@@ -188,7 +189,7 @@ def _parsed(column: Any, name: str) -> Any:
     import pandas as pd
 
     try:
-        return pd.to_datetime(column)
+        return pd.to_datetime(column, format="ISO8601")
     except (ValueError, TypeError) as error:
         raise DataError(f"column {name!r} was expected to hold times: {str(error).splitlines()[0]}") from error
 

@@ -1,0 +1,340 @@
+"""Sensor series: windows and back, the line between known values, densities from coarse to fine, jobs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vaery import VAE
+from vaery.core.check import check_kind
+from vaery.core.check_stops import check_density
+from vaery.core.errors import ChoiceError, DataError, QueryError
+from vaery.core.evidence import zeroed
+from vaery.core.random import Random
+from vaery.kinds import series
+from vaery.kinds.series.field import SeriesField
+from vaery.kinds.series.windows import cut, lay, stitch
+from vaery.nets.bridge import FAR, bridge
+from vaery.regime import apart, overlap
+from vaery.unseen import Rows
+
+
+def walk(steps: int, channels: int = 2, seed: int = 0) -> np.ndarray:
+    return np.cumsum(np.random.default_rng(seed).normal(size=(steps, channels)), 0)
+
+
+def long_frame(irregular: bool = False, zone: str | None = "Europe/Berlin") -> pd.DataFrame:
+    """Three machines with numbers, truths, texts with gaps, and whole numbers."""
+    rng, parts = np.random.default_rng(0), []
+    for name, rows in (("a", 220), ("b", 180), ("c", 7)):
+        every = pd.date_range("2021-03-26", periods=4 * rows, freq="15min", tz=zone)
+        time = every[np.sort(rng.choice(4 * rows, rows, replace=False))] if irregular else every[::4]
+        texts, truths = rng.choice(["on", "off", None], rows), rng.random(rows) < 0.5
+        about = {"id": name, "time": time, "flow": walk(rows, 1)[:, 0], "open": truths, "state": texts}
+        parts.append(pd.DataFrame({**about, "count": rng.integers(0, 99, rows)}))
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[VAE, np.ndarray]:
+    x = np.stack([np.sin(np.arange(600) / 4), np.cos(np.arange(600) / 4)], 1)
+    return VAE(steps=60, random_state=0, width=32).fit([x]), x
+
+
+# ------------------------------------------------------------------ the contract
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        np.cumsum(np.random.default_rng(0).normal(size=(12, 40, 3)), 1),
+        [walk(n) for n in (300, 170, 20, 5)],
+        pd.DataFrame(walk(400), index=pd.date_range("2020", periods=400, freq="h"), columns=["x", "y"]),
+    ],
+    ids=["array", "list", "frame"],
+)
+def test_the_contract_of_a_kind(raw):
+    check_kind(series, raw)
+
+
+@pytest.mark.parametrize("irregular", [False, True])
+def test_the_contract_holds_for_mixed_channels(irregular, monkeypatch):
+    monkeypatch.setattr(series, "looks_like", lambda raw: True)  # such a frame has to be said to be series
+    check_kind(series, long_frame(irregular))
+
+
+@pytest.mark.parametrize("known", [0.0, 0.5, 1.0])
+def test_the_density_of_a_window(known):
+    field = series.describe(long_frame(irregular=True))
+    value, seen = field.pack(long_frame(irregular=True))
+    seen = (torch.ones_like(value) > 0) if seen is None else seen
+    seen = seen & (torch.rand(value.shape, generator=torch.Generator().manual_seed(0)) < known)
+    decoder = series.decoder(field, 3, 16, 1, 0.0).eval()
+    with torch.no_grad():
+        check_density(decoder(Random(0).normal((2, len(value), 3))), zeroed(value, seen), seen)
+
+
+# ------------------------------------------------------------------ windows
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=5), st.integers(2, 20), st.data())
+def test_windows_reassemble_exactly(lengths, window, data):
+    hop = data.draw(st.integers(1, window))
+    numbers = np.repeat(np.arange(len(lengths)), lengths)
+    order = np.random.default_rng(0).permutation(len(numbers))
+    order = order[np.argsort(numbers[order], kind="stable")]
+    found = cut(order, numbers, window, hop)
+    assert np.bincount(found.index[found.owned], minlength=len(numbers)).tolist() == [1] * len(numbers)
+    rows = np.random.default_rng(1).normal(size=(len(numbers), 3))
+    np.testing.assert_array_equal(stitch(lay(rows, found.index), found, len(rows)), rows)
+    for index in found.index:  # no window holds rows of two series
+        assert len({numbers[i] for i in index if i >= 0}) == 1
+
+
+def test_held_out_windows_share_no_step_with_the_others():
+    raw = [walk(900), walk(1500, seed=1)]
+    field = series.describe(raw)
+    value, known = field.pack(raw)
+    spans = field.spans(raw)
+    rows = Rows(len(value), {"series": value}, {"series": known}, spans=spans)
+    assert overlap(spans)
+    train, held = apart(rows, spans, Random(0))
+    steps = lambda which: {s for i in which for s in range(*spans[i].tolist())}  # noqa: E731
+    mine = [i for i in range(len(value)) if any(torch.equal(value[i], h) for h in held.values["series"])]
+    assert 0.05 < len(mine) / len(value) < 0.25
+    assert train.rows > 0.5 * len(value)
+    assert not steps(train.index.tolist()) & steps(mine)
+
+
+# ------------------------------------------------------------------ the line
+
+
+def test_the_line_is_linear_interpolation_in_time():
+    time = torch.tensor([[0.0, 1.0, 4.0, 5.0, 9.0, 10.0]])
+    x = torch.tensor([2.0, 0.0, 0.0, 7.0, 0.0, 0.0]).view(1, 6, 1)
+    seen = torch.tensor([True, False, False, True, False, False]).view(1, 6, 1)
+    found = bridge(x, seen, time)
+    np.testing.assert_allclose(found.line.flatten(), np.interp(time[0], [0, 5], [2, 7]))
+    np.testing.assert_allclose(found.reach.flatten()[[1, 2, 4]], [1 * 4 / 5, 4 * 1 / 5, 4], rtol=1e-3)
+    assert float(bridge(x, torch.zeros_like(seen), time).reach.min()) == FAR
+
+
+def test_an_untrained_network_answers_with_the_line():
+    """Its last layer starts at zero, so a fill is never worse than the line to begin with."""
+    field = series.describe([walk(400)])
+    value, _ = field.pack([walk(400)])
+    decoder = series.decoder(field, 3, 16, 1, 0.0).eval()
+    seen = field.hide(len(value), Random(0))
+    with torch.no_grad():
+        median = decoder(torch.zeros(1, len(value), 3)).given(zeroed(value, seen), seen).mode()[0]
+    line = bridge(value, seen, torch.arange(field.window).expand(len(value), -1).float()).line
+    torch.testing.assert_close(median, line)
+
+
+# ------------------------------------------------------------------ the density
+
+
+def test_log_prob_is_the_sum_of_one_pass_after_the_other():
+    field = series.describe([walk(300)])
+    value, _ = field.pack([walk(300)])
+    net = series.decoder(field, 3, 16, 1, 0.0).eval()
+    density = net(Random(0).normal((2, len(value), 3)))
+    for p in net.parameters():
+        torch.nn.init.normal_(p, std=0.05, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        total, rank = 0.0, density.net.rank
+        for turn in range(density.net.passes):
+            one = density._predict(density.z, value[None], (rank < turn).expand(value.shape)[None])
+            total = total + one.log_prob(value[None], (rank == turn).expand(value.shape))
+        torch.testing.assert_close(density.log_prob(value), total)
+        many = torch.stack([density.estimate(value, None, Random(i)) for i in range(2 * density.net.passes)])
+    assert sorted(set((many != 0).sum((2, 3, 4)).flatten().tolist())) != [0]
+
+
+def test_what_is_estimated_is_log_prob_on_average():
+    """Over all passes that a row may stand for, the estimates have the mean log_prob, cell by cell."""
+    field = series.describe([walk(300, 1)])
+    value, _ = field.pack([walk(300, 1)])
+    density = series.decoder(field, 3, 16, 1, 0.0).eval()(torch.zeros(1, len(value), 3))
+    passes = density.net.passes
+
+    class Fixed(Random):
+        def integers(self, low, high, shape):
+            return torch.full(shape, self.turn)
+
+    total = torch.zeros(density.shape)
+    with torch.no_grad():
+        for turn in range(passes):
+            rng = Fixed(0)
+            rng.turn = turn
+            total = total + density.estimate(value, None, rng) / passes
+        torch.testing.assert_close(total, density.log_prob(value))
+
+
+# ------------------------------------------------------------------ raw data
+
+
+def test_frames_come_back_as_they_came():
+    raw = long_frame(irregular=True).sample(frac=1, random_state=0)
+    field = series.describe(raw)
+    assert field.clock.zone == "Europe/Berlin"
+    assert not field.clock.even
+    assert field.id == "id"
+    assert field.names == ("flow", "open", "state", "count", "time gap")
+    assert field.levels == (0, 2, 2, 0, 0)
+    value, known = field.pack(raw)
+    pd.testing.assert_frame_equal(field.unpack(value, known, like=raw, keep=True), raw)
+    again = field.unpack(value, known, like=raw)
+    pd.testing.assert_frame_equal(again.drop(columns="flow"), raw.drop(columns="flow"))
+    np.testing.assert_allclose(again.flow, raw.flow, atol=1e-4)
+    new = field.unpack(value[:3], None if known is None else known[:3])
+    assert new.time.dtype == raw.time.dtype
+    assert new["count"].dtype == raw["count"].dtype
+    assert new.id.nunique() == 3
+
+
+def test_polars_comes_back():
+    polars = pytest.importorskip("polars")
+    raw = polars.from_pandas(long_frame())
+    field = series.describe(raw)
+    value, known = field.pack(raw)
+    again = field.unpack(value, known, like=raw, keep=True)
+    assert again.schema == raw.schema
+    assert again.drop("flow").equals(raw.drop("flow"))
+
+
+def test_rows_in_no_order_and_at_the_same_time():
+    time = pd.to_datetime(["2020-01-03", "2020-01-01", "2020-01-02", "2020-01-02", "2020-01-04"])
+    raw = pd.DataFrame({"time": time, "x": [4.0, 1.0, 2.0, 3.0, 5.0]})
+    field = series.describe(raw)
+    value, _ = field.pack(raw)
+    assert field.window == 5
+    assert (value[0, :, 0].diff() > 0).all()
+    pd.testing.assert_frame_equal(field.unpack(value, like=raw), raw)
+
+
+def test_what_looks_like_series():
+    assert series.looks_like(np.zeros((3, 50, 2)))
+    assert series.looks_like([walk(9), walk(5)])
+    assert not series.looks_like(np.zeros((3, 50)))
+    assert not series.looks_like(["a"])
+    dated = pd.DataFrame(walk(9), index=pd.date_range("2020", periods=9))
+    assert series.looks_like(dated)
+    assert not series.looks_like(dated.reset_index())
+    assert [f.kind for f in describe_all(np.random.default_rng(0).normal(size=(5, 30, 2)))] == ["series"]
+    assert [f.kind for f in describe_all([walk(30, 9), walk(20, 9)])] == ["series"]
+
+
+def describe_all(raw, **options):
+    from vaery import describe
+
+    return describe(raw, **options)
+
+
+def test_a_table_with_times_is_series_where_one_says_so():
+    raw = long_frame()
+    assert [f.kind for f in describe_all(raw, kind="series")] == ["series"]
+    (field,) = describe_all(raw.rename(columns={"id": "who"}), kind="series", columns={"who": "id"})
+    assert isinstance(field, SeriesField)
+    assert field.id == "who"
+    with pytest.raises(ChoiceError, match="'nobody'"):
+        describe_all(raw, kind="series", columns={"nobody": "id"})
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        ([walk(5), walk(5, 3)], "same channels"),
+        ([np.zeros((0, 2))], "no time steps"),
+        ([np.array([[1.0], [np.inf]])], "infinite in row 1"),
+        (pd.DataFrame({"time": [None, "2020"], "x": [1.0, 2.0]}), "row 0 has no time"),
+        (pd.DataFrame({"time": ["2020", "2021"]}), "a channel"),
+        (pd.DataFrame({"time": ["soon", "later"], "x": [1.0, 2.0]}), "hold times"),
+    ],
+)
+def test_bad_input_says_what_is_wrong(raw, says):
+    with pytest.raises(DataError, match=says):
+        series.describe(raw)
+
+
+def test_other_channels_than_those_of_the_fit(fitted):
+    with pytest.raises(DataError, match="x0, x1 were expected"):
+        fitted[0].impute([walk(50, 3)])
+
+
+# ------------------------------------------------------------------ jobs
+
+
+def test_gaps_are_filled_in_whole_series(fitted):
+    model, x = fitted
+    holes = [x.copy(), x[:70].copy(), x[:3].copy()]
+    for item in holes:
+        item[len(item) // 3 : len(item) // 2, 0] = np.nan
+    filled = model.impute(holes, how="median", interval=0.9)
+    for name in ("value", "low", "high"):
+        assert [len(item) for item in filled[name]] == [600, 70, 3]
+        for got, item in zip(filled[name], holes, strict=True):
+            there = ~np.isnan(item)
+            assert not np.isnan(got).any()
+            assert (got[there] == item[there]).all()
+    assert all((a <= b).all() for a, b in zip(filled["low"], filled["high"], strict=True))
+
+
+def test_slices_of_windows_make_no_difference(fitted, monkeypatch):
+    model, x = fitted
+    holes = x.copy()
+    holes[100:120] = np.nan
+    whole = model.impute([holes])
+    monkeypatch.setattr("vaery.model.MANY", 1)
+    np.testing.assert_allclose(model.impute([holes])[0], whole[0], atol=1e-5)
+    drawn = model.impute([holes], draws=2)
+    assert len(drawn) == 2
+    assert all((d[0][:100] == x[:100]).all() for d in drawn)
+
+
+def test_hidden_steps_and_channels_have_no_influence(fitted):
+    model, x = fitted
+    holes = x.copy()
+    holes[50:60, 1] = np.nan
+    seen = model.impute([holes])[0]
+    evidence = model.schema_.pack([holes])
+    assert not evidence.values["series"][~evidence.known["series"]].any()
+    assert np.array_equal(model.impute([holes.copy()])[0], seen)
+
+
+def test_new_series_and_how_one_goes_on(fitted):
+    model, x = fitted
+    new = model.generate(3)
+    assert len(new) == 3
+    assert all(item.shape == (model.fields_[0].window, 2) for item in new)
+    start = x[:20]
+    for item in model.generate(4, given={"series": [start]}):
+        assert np.allclose(item[:20], start, atol=1e-5)
+        assert len(item) > 20
+    with pytest.raises(QueryError, match="its last steps"):
+        model.generate(1, given={"series": [x]})
+
+
+def test_a_channel_that_is_all_empty_and_one_that_never_changes():
+    x = np.stack([np.full(300, np.nan), np.full(300, 7.0), np.sin(np.arange(300))], 1)
+    model = VAE(steps=5, width=16).fit([x])
+    holes = x.copy()
+    holes[50:60, 1:] = np.nan
+    filled = model.impute([holes])[0]
+    assert np.isfinite(filled).all()
+    assert np.allclose(filled[50:60, 1], 7, atol=0.5)
+
+
+def test_saved_and_loaded_it_answers_the_same(fitted, tmp_path):
+    from vaery import load
+
+    model, x = fitted
+    model.save(tmp_path / "model.vaery")
+    holes = x[:150].copy()
+    holes[50:60] = np.nan
+    assert np.array_equal(load(tmp_path / "model.vaery").impute([holes])[0], model.impute([holes])[0])
