@@ -28,7 +28,7 @@ class Corruption(ABC):
     """What may have happened, to pictures of one scale."""
 
     rounds = 4  # more gain nothing
-    strengths: tuple[float, ...] = ()  # to choose from; one: there is nothing to estimate
+    strengths: tuple[float, ...] = ()  # to choose from
 
     def __init__(self, scale: Scale) -> None:
         self.scale = scale
@@ -47,9 +47,8 @@ class Corruption(ABC):
     def log_prob(self, values: Tensor, centre: Tensor, strength: Tensor, step: int) -> Tensor:
         """``[G, B, H, W, C]`` how likely what is there would be for each of some values."""
 
-    @abstractmethod
     def judge(self, values: Tensor, log_p: Tensor, noisy: Tensor, there: Tensor, start: Tensor | None) -> Tensor:
-        """The strength that makes what is there likeliest, ``[B]``.
+        """The strength that makes what is there likeliest, ``[B]``. Here: as it is known.
 
         Args:
             values, log_p: what each pixel may have been: a table of the density.
@@ -57,6 +56,8 @@ class Corruption(ABC):
             there: ``[B, H, W, 1]``, where it is known.
             start: an earlier answer.
         """
+        assert start is not None, "with one strength there is nothing to estimate"
+        return start
 
     def finish(self, noisy: Tensor, there: Tensor, estimate: Tensor) -> Tensor:
         """The estimate, corrected for what is known for certain."""
@@ -180,9 +181,6 @@ class Shrink(Linear):
 
     def centre(self, noisy: Tensor, there: Tensor, estimate: Tensor, strength: Tensor, step: int) -> Tensor:
         return estimate + noisy - self.means(estimate)
-
-    def judge(self, values: Tensor, log_p: Tensor, noisy: Tensor, there: Tensor, start: Tensor | None) -> Tensor:
-        raise NotImplementedError("the factor is always known")
 
     def means(self, picture: Tensor) -> Tensor:
         """Of each block, in each of its pixels."""

@@ -121,26 +121,21 @@ def answer(
     name = columns_of(result, spec, options.get("target"), fitted)
     written = [] if out is None else output.write(result, out, spec.gives, name, fitted, force)
     if as_json:
-        about: dict[str, Any] = {
-            "command": spec.name,
-            "model": str(model),
-            "seconds": round(time.monotonic() - start, 3),
-        }
-        effective = getattr(fitted, "effective_sample_size_", None)
-        about |= {} if effective is None else {"effective_sample_size": effective}
-        strength = getattr(fitted, "strength_", None)
-        about |= {} if strength is None else {"strength": strength}
-        about |= {} if isinstance(name, str) else {"columns": name}
-        about |= {"result": result} if out is None else {"out": [str(path) for path in written]}
-        print(to_json(about))
+        about = {"command": spec.name, "model": str(model), "seconds": round(time.monotonic() - start, 3)}
+        about |= found_out(fitted) | ({} if isinstance(name, str) else {"columns": name})
+        print(to_json(about | ({"result": result} if out is None else {"out": [str(path) for path in written]})))
     elif out is None:
         output.show(result, spec.gives, name, fitted)
     else:
-        strength = getattr(fitted, "strength_", None)
-        about_noise = (
-            "" if strength is None or not len(strength) else f"; strength {sorted(strength)[len(strength) // 2]:.3g}"
-        )
-        warn(f"wrote {', '.join(map(str, written))}{about_noise}")
+        strength = sorted(found_out(fitted).get("strength", ()))
+        noise = f"; strength {strength[len(strength) // 2]:.3g}" if strength else ""
+        warn(f"wrote {', '.join(map(str, written))}{noise}")
+
+
+def found_out(fitted: Any) -> dict[str, Any]:
+    """What a job found out beside its answer."""
+    about = {"effective_sample_size": "effective_sample_size_", "strength": "strength_"}
+    return {name: getattr(fitted, kept) for name, kept in about.items() if getattr(fitted, kept, None) is not None}
 
 
 def columns_of(result: Any, spec: JobSpec, target: str | None, fitted: Any) -> str | list[str]:
