@@ -17,6 +17,7 @@ from vaery.core.evidence import Evidence
 from vaery.core.features import Features
 from vaery.core.mixture import GaussianMixture
 from vaery.core.random import Random, isolated
+from vaery.fit import pick_objective
 from vaery.joint import Joint
 from vaery.kinds.image import describe
 from vaery.objectives.masked import Masked
@@ -252,25 +253,19 @@ def test_new_rows_hang_together_and_apart():
     assert trace["right"].value.shape == (1, 7, 8, 8, 1)
 
 
-def test_several_large_fields_have_latents_of_their_own_by_default(tmp_path):
+def test_latents_of_a_field_are_asked_for_and_saved(tmp_path):
     raw = pair() | {"label": np.arange(40) % 3}
-    model = VAE(steps=4, width=16).fit(raw)
-    assert set(model.choices_.private) == {"left", "right"}
-    assert sum(model.choices_.latent) <= 16
-    assert model.transform(raw).shape == (40, *model.choices_.latent)
+    model = VAE(steps=4, width=16, latent=3, own={"left": 2, "label": 1}).fit(raw)
+    assert model.choices_.private == {"left": 2, "label": 1}
+    assert model.transform(raw).shape == (40, 3)
     model.save(tmp_path / "m.vaery")
     again = load(tmp_path / "m.vaery")
     assert again.choices_ == model.choices_
     np.testing.assert_array_equal(again.score_samples(raw), model.score_samples(raw))
-    assert VAE(steps=4, width=16).fit({"left": raw["left"], "label": raw["label"]}).choices_.private == {}
-    assert VAE(steps=4, width=16, own={}).fit(raw).choices_.private == {}
-    assert VAE(steps=4, width=16, own={"label": 2}).fit(raw).choices_.private == {"label": 2}
-    with pytest.raises(ChoiceError, match="no field with a latent of its own is called 'lef'"):
-        VAE(own={"lef": 2}).fit(raw)
-    with pytest.raises(ChoiceError, match="whole number"):
-        VAE(own={"left": 0}).fit(raw)
-    with pytest.raises(ChoiceError, match="own='all'"):
-        VAE(own="all").fit(raw)
+    assert VAE(steps=4, width=16).fit(raw).choices_.private == {}
+    for own, says in (({"lef": 2}, "own latent is called 'lef'"), ({"left": 0}, "whole number"), ("all", "own='all'")):
+        with pytest.raises(ChoiceError, match=says):
+            VAE(own=own).fit(raw)
 
 
 @pytest.mark.parametrize("posterior", ["product", "mixture", "mixture_of_products", "attention"])
@@ -282,3 +277,13 @@ def test_any_merge_answers_about_any_fields(posterior):
     made = model.generate(3, given={"left": raw["left"][0]}, seed=0)
     assert (made["left"] == raw["left"][0]).all()
     assert made["right"].shape == (3, 8, 8)
+
+
+def test_several_large_fields_learn_to_tell_one_another():
+    fields = [describe(part, name=name) for name, part in pair().items()]
+    chosen = pick_objective("auto", fields, 40)
+    assert isinstance(chosen, Masked)
+    assert (chosen.share, chosen.across) == (0.8, 1.0)
+    chosen = pick_objective("auto", fields[:1], 40)
+    assert isinstance(chosen, Masked)
+    assert chosen.across == 0

@@ -34,8 +34,8 @@ from vaery.train import Plan, Trainer, choose_threads
 if TYPE_CHECKING:
     from vaery.model import VAE
 
-LARGE = 32  # numbers or symbols of a field that may have a latent for itself
-SHARED = 16  # units of the latent that all fields share, at most, where they have others for themselves
+LARGE = 16  # numbers or symbols of a field that others have something to tell of
+ACROSS = {"share": 0.8, "across": 1.0}  # how several such fields are learned, so that each tells the others
 
 
 def fit(
@@ -135,9 +135,7 @@ def settle(model: VAE, fields: tuple[Field, ...], rows: int) -> Choices:
     latent = pick(model.latent, max(a["latent"] for a in advice.values()))
     shared, own = levels(model.levels, (latent,) if isinstance(latent, int) else tuple(latent), fields)
     names = model.first if not isinstance(model.first, str) else (model.first,)
-    private = apart(model.own, [f for f in fields if f.name not in (*names, *own)], advice)
-    if model.latent == "auto" and len(private) > 1:
-        shared = (min(SHARED, *shared), *shared[1:])
+    private = apart(model.own, [f for f in fields if f.name not in (*names, *own)])
     return Choices(
         latent=shared,
         prior=spec(model.prior),
@@ -151,17 +149,14 @@ def settle(model: VAE, fields: tuple[Field, ...], rows: int) -> Choices:
     )
 
 
-def apart(asked: str | Mapping[str, int], fields: Sequence[Field], advice: Mapping[str, Any]) -> dict[str, int]:
-    """The size of the latent that each field has for itself; ``"auto"``: where there are several large fields, each of
-    them has one, so that what they share is not drowned by what only one of them shows."""
-    if isinstance(asked, str):
-        if asked != "auto":
-            raise ChoiceError(f"own={asked!r}: write own={{'image': 16}}, sizes by field, or own={{}} for none")
-        large = [f.name for f in fields if f.cells is None and math.prod(f.event) >= LARGE]
-        return {name: advice[name]["latent"] for name in large} if len(large) > 1 else {}
+def apart(asked: Mapping[str, int] | None, fields: Sequence[Field]) -> dict[str, int]:
+    """The size of the latent that each field has for itself."""
+    if not isinstance(asked, Mapping | None):
+        raise ChoiceError(f"own={asked!r}: write own={{'image': 16}}, sizes by field")
+    asked = asked or {}
     for name, size in asked.items():
         if name not in {f.name for f in fields}:
-            raise choice("field with a latent of its own", name, [f.name for f in fields])
+            raise choice("field with an own latent", name, [f.name for f in fields])
         if not isinstance(size, int) or size < 1:
             raise ChoiceError(f"own: {name!r} has the size {size!r}; a whole number from 1 on was expected")
     return dict(asked)
@@ -304,7 +299,8 @@ def _named(asked: str | Mapping[str, Any] | Objective, fields: Sequence[Field], 
         advice = [member("kinds", f.kind).suggest(f, rows) for f in fields]
         options = {name: value for a in advice for name, value in a.get("objective", {}).items()}
         shares = {"share": min(a["share"] for a in advice if "share" in a)} if any("share" in a for a in advice) else {}
-        return member("objectives", "masked")(options=options, **shares)
+        several = sum(math.prod(f.event) >= LARGE for f in fields) > 1
+        return member("objectives", "masked")(options=options, **(ACROSS if several else {}) | shares)
     named = spec(asked)
     return member("objectives", named["name"])(**{k: v for k, v in named.items() if k != "name"})
 

@@ -1,4 +1,4 @@
-"""Frames some of whose columns are fields of their own: molecules or texts beside plain columns.
+"""Frames some of whose columns are fields of their own: molecules, texts, pictures or sounds beside plain columns.
 
 A kind that wants such columns has a function ``picks(values) -> bool`` beside ``looks_like``; it is shown a column's
 Python values and says whether they are rather a field of this kind than cells of a table.
@@ -6,13 +6,18 @@ Python values and says whether they are rather a field of this kind than cells o
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+import numpy as np
 
 from vaery.core.members import member, members
 
 LIBRARIES = ("pandas", "polars")
+FOLDER = "folder"  # an attribute of frames: where the file was that they were read from
 REST = "table"  # what the field of all other columns is called
 
 
@@ -39,30 +44,142 @@ def own_columns(raw: Any, said: Mapping[str, str] = MappingProxyType({})) -> dic
 
 
 def split(raw: Any, own: Iterable[str], rest: str = REST) -> dict[str, Any]:
-    """A frame as parts: the columns that are fields of their own, as lists, and all others as one frame."""
+    """A frame as parts: the columns that are fields of their own, as lists, and all others as one frame.
+
+    Files that a column names are looked for beside the file that the frame was read from, then here.
+    """
     own = [name for name in own if name in raw.columns]
     others = [name for name in raw.columns if name not in own]
-    parts: dict[str, Any] = {name: _values(raw[name]) for name in own}
+    parts: dict[str, Any] = {name: [_found(value, raw) for value in _values(raw[name])] for name in own}
     return parts | ({rest: raw[others]} if others else {})
 
 
-def join(parts: Mapping[str, Any], rest: str = REST, like: Any = None) -> Any:
-    """The inverse of :func:`split`; columns stand in the order of ``like``, the type and index are as there."""
-    own = {name: part for name, part in parts.items() if name != rest}
+def join(parts: Mapping[str, Any], rest: str = REST, like: Any = None, keep: bool = False) -> Any:
+    """The inverse of :func:`split`; columns stand in the order of ``like``, the type and index are as there.
+
+    ``keep``: what is known was kept, so that a cell of ``like`` that names a file names it again.
+    """
+    own = {name: _cells(part) for name, part in parts.items() if name != rest}
+    if keep and like is not None:
+        own = {name: _as_named(cells, like, name) for name, cells in own.items()}
     table: Any = parts.get(rest, like)
-    if type(table).__module__.startswith("polars"):
-        import polars
-
-        columns = {name: polars.Series(name, part) for name, part in own.items()}
-        frame = polars.DataFrame(columns) if rest not in parts else table.with_columns(**columns)
-    else:
-        import pandas
-
-        index = getattr(table, "index", None)
-        columns = {name: pandas.Series(part, index=index, dtype=object) for name, part in own.items()}
-        frame = pandas.DataFrame(columns) if rest not in parts else table.assign(**columns)
+    polars = type(table).__module__.startswith("polars")
+    frame: Any = _in_polars(own, parts.get(rest)) if polars else _in_pandas(own, parts.get(rest), table)
     order = [*own, *(name for name in frame.columns if name not in own)]
-    return frame[[name for name in like.columns if name in order] if like is not None else order]
+    frame = frame[[name for name in like.columns if name in order] if like is not None else order]
+    if keep and like is not None and FOLDER in getattr(like, "attrs", {}):
+        frame.attrs[FOLDER] = like.attrs[FOLDER]
+    return frame
+
+
+def _as_named(cells: list[Any], like: Any, column: str) -> list[Any]:
+    """The cells of a column, those that are named in ``like`` as files by their names."""
+    before = _values(like[column]) if column in like.columns else [None] * len(cells)
+    return [old if _is_file(old, new) else new for old, new in zip(before, cells, strict=True)]
+
+
+def _in_polars(own: Mapping[str, list[Any]], table: Any) -> Any:
+    import polars
+
+    columns = {}
+    for name, cells in own.items():
+        dtype = None if all(isinstance(cell, str | None) for cell in cells) else polars.Object
+        columns[name] = polars.Series(name, cells, dtype=dtype, strict=False)
+    return polars.DataFrame(columns) if table is None else table.with_columns(**columns)
+
+
+def _in_pandas(own: Mapping[str, list[Any]], table: Any, like: Any) -> Any:
+    import pandas
+
+    index = getattr(like, "index", None)
+    columns = {name: _objects(cells, index) for name, cells in own.items()}
+    return pandas.DataFrame(columns) if table is None else table.assign(**columns)
+
+
+def read_from(frame: Any, source: str | os.PathLike[str]) -> Any:
+    """The same frame, that knows the folder it was read from if it names files there."""
+    folder = Path(source).resolve().parent
+    for name in frame.columns if is_frame(frame) else ():
+        first = next((value for value in _texts(frame[name]) if value is not None), None)
+        if isinstance(first, str) and _beside(first, folder) is not None:
+            frame.attrs[FOLDER] = os.fspath(folder)
+    return frame
+
+
+def seen_from(frame: Any, columns: Iterable[str], folder: Path) -> Any:
+    """The same frame, where files beside the one that it was read from are named as they are seen from ``folder``."""
+    if FOLDER not in getattr(frame, "attrs", {}):
+        return frame
+    for name in columns:
+        paths = [(value, _found(value, frame)) for value in _values(frame[name])]
+        moved = [old if new is old else os.path.relpath(new, folder.resolve()) for old, new in paths]
+        frame = frame.assign(**{name: _objects(moved, frame.index)})
+    frame.attrs.pop(FOLDER, None)
+    return frame
+
+
+def into_files(frame: Any, kinds: Mapping[str, str], out: Path) -> Any:
+    """The same frame with names of files instead of pictures and sounds, written into a folder for each column beside
+    ``out``: ``out_column``. Only columns that hold any are written.
+
+    Args:
+        frame: as jobs return it.
+        kinds: column → kind; a kind whose records are more than texts has ``into_files(values, folder)``, which
+            returns the files' names as they are seen from beside the folder.
+        out: the file that the frame is going to be written to.
+    """
+    frame = seen_from(frame, [name for name in kinds if name in frame.columns and name != REST], out.parent)
+    for name, kind in kinds.items():
+        write = getattr(member("kinds", kind), "into_files", None)
+        if write is not None and name in frame.columns:
+            names = write(_values(frame[name]), folder_of(out, name))
+            frame = join({name: names, REST: frame.drop(columns=name) if hasattr(frame, "iloc") else frame.drop(name)},
+                         like=frame)  # fmt: skip
+    return frame
+
+
+def folder_of(out: Path, column: str) -> Path:
+    """Where the files of a column go, beside the table itself.
+
+    >>> folder_of(Path("new.csv"), "photo").name
+    'new_photo'
+    """
+    return out.with_name(f"{out.name.split('.')[0]}_{column}")
+
+
+def _found(value: Any, frame: Any) -> Any:
+    """The path of a file beside the frame's own, where there is one; anything else as it is."""
+    folder = getattr(frame, "attrs", {}).get(FOLDER)
+    return value if folder is None else _beside(value, Path(folder)) or value
+
+
+def _beside(value: Any, folder: Path) -> str | None:
+    if not isinstance(value, str | os.PathLike) or not Path(value).suffix or len(os.fspath(value)) > 1024:
+        return None
+    try:
+        return os.fspath(folder / value) if (folder / value).is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
+def _is_file(old: Any, new: Any) -> bool:
+    return isinstance(old, str | os.PathLike) and not isinstance(new, str | None)
+
+
+def _cells(part: Any) -> list[Any]:
+    """One entry a row; ``None`` where all of it is masked."""
+    masked = isinstance(part, np.ma.MaskedArray)
+    return [None if masked and np.ma.getmaskarray(cell).all() else cell for cell in part]
+
+
+def _objects(part: list[Any], index: Any) -> Any:
+    """A column of pandas of any objects; arrays would else be taken apart."""
+    import pandas
+
+    cells = np.empty(len(part), dtype=object)
+    for i, cell in enumerate(part):
+        cells[i] = cell
+    return pandas.Series(cells, index=index, dtype=object)
 
 
 def _kind(values: list[Any], pickers: Mapping[str, Any]) -> str | None:
@@ -78,4 +195,10 @@ def _texts(column: Any) -> list[Any]:
 def _values(column: Any) -> list[Any]:
     """A column's Python values, ``None`` where there is none."""
     values = column.to_list()
-    return [None if value is None or value != value or str(value) == "<NA>" else value for value in values]
+    return [None if _is_missing(value) else value for value in values]
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None or isinstance(value, float):
+        return value is None or value != value
+    return not isinstance(value, str) and type(value).__name__ in ("NAType", "NaTType")

@@ -22,6 +22,7 @@ from vaery.core.field import Field
 from vaery.core.members import member, members
 from vaery.core.objective import Objective
 from vaery.core.random import Random
+from vaery.framed import into_files
 from vaery.joint import Joint
 from vaery.progress import tracked
 from vaery.schema import Schema, read, stack
@@ -63,8 +64,7 @@ class VAE(TransformerMixin, BaseEstimator):
         first: fields visited before the latent (a label that everything hangs on), with a posterior of their own.
         levels: how many latent levels there are, one below the other. Pictures with a convolutional network have all
             but the top one for themselves, on grids from small to large; else every field hangs on all of them.
-        own: field → size of a latent it has for itself, beside the one that all fields share; ``"auto"``: where there
-            are several large fields, each of them has one.
+        own: field → size of a latent it has for itself, beside the one that all fields share; ``None``: none has one.
         net: kind of network for images, ``"mlp"`` or ``"conv"``, or for sequences, ``"recurrent"`` or
             ``"transformer"``; ``"auto"``: by the data.
         tokens: what text is cut into: ``"bpe"`` (pieces that occur often), ``"words"`` or ``"bytes"``; ``"auto"``: by
@@ -130,7 +130,7 @@ class VAE(TransformerMixin, BaseEstimator):
         constraints: Sequence[str] = (),
         first: Sequence[str] = (),
         levels: int = 1,
-        own: str | Mapping[str, int] = "auto",
+        own: Mapping[str, int] | None = None,
         net: str = "auto",
         tokens: str = "auto",
         width: int | str = "auto",
@@ -578,7 +578,12 @@ class VAE(TransformerMixin, BaseEstimator):
         save(self, path)
 
     def write(self, raw: Any, path: str | os.PathLike[str]) -> None:
-        """Write raw records, as jobs return them, to a file or folder, by the kinds of their fields."""
+        """Write raw records, as jobs return them, to a file or folder, by the kinds of their fields.
+
+        Pictures and sounds in a frame's columns go into files, in a folder for each column beside the frame's own file.
+        """
+        if self.schema_.framed:
+            raw = into_files(raw, {field.name: field.kind for field in self.fields_}, Path(path))
         if not self.schema_.wrapped:
             kind = "table" if self.schema_.framed else self.fields_[0].kind
             member("kinds", kind).write(raw, path)

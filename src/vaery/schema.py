@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from vaery.core.evidence import Evidence
 from vaery.core.field import Field, Tabular
 from vaery.core.members import member, members
 from vaery.core.region import Region
-from vaery.framed import is_frame, join, own_columns, split
+from vaery.framed import is_frame, join, own_columns, read_from, split
 from vaery.unseen import Rows, Unseen
 
 
@@ -71,7 +72,8 @@ class Schema:
             asked = {"net": net, "tokens": tokens, "whole": len(parts) > 1}
             asked |= {"columns": _own(columns, name, parts)} if "columns" in takes else {}
             options |= {k: v for k, v in asked.items() if k in takes}
-            fields.append(member("kinds", sort).describe(part, name=name, **options))
+            with _named(name if name in kinds else None):
+                fields.append(member("kinds", sort).describe(part, name=name, **options))
         return cls(tuple(fields), wrapped, bool(kinds)), raw
 
     def pack(self, raw: Any) -> Rows:
@@ -84,7 +86,8 @@ class Schema:
         for name, part in self.parts(raw).items():
             lenient = getattr(self[name], "pack_any", None)  # of kinds whose values have levels
             if lenient is None:
-                values[name], known[name] = self[name].pack(part)
+                with _named(name if self.framed else None):
+                    values[name], known[name] = self[name].pack(part)
                 continue
             values[name], known[name], new, absent[name] = lenient(part)
             labels = self[name].cell_names or ()
@@ -152,7 +155,7 @@ class Schema:
             )
             for name, value in values.items()
         }
-        return self.whole(raw, like)
+        return self.whole(raw, like, keep)
 
     def summarise(self, values: Mapping[str, Tensor], weight: Tensor, how: str | float, like: Any, keep: bool) -> Any:
         """Weighted draws as raw data: the mean, median, mode or a quantile of each cell."""
@@ -161,7 +164,7 @@ class Schema:
             name: self[name].summarise(value, weight, how, like=parts.get(name), keep=keep and name in parts)
             for name, value in values.items()
         }
-        return self.whole(raw, like)
+        return self.whole(raw, like, keep)
 
     def rows(self, raw: Any, which: slice) -> Any:
         """Some rows of raw data."""
@@ -213,10 +216,10 @@ class Schema:
                 raise choice("field", name, [field.name for field in self.fields])
         return {field.name: raw[field.name] for field in self.fields if field.name in raw}
 
-    def whole(self, parts: Mapping[str, Any], like: Any = None) -> Any:
+    def whole(self, parts: Mapping[str, Any], like: Any = None, keep: bool = False) -> Any:
         """Raw data from that of its fields: the inverse of :meth:`parts`, as ``like`` is where there are columns."""
         if self.framed and not isinstance(like, Mapping):
-            return join(parts, like=like if is_frame(like) else None)
+            return join(parts, like=like if is_frame(like) else None, keep=keep)
         return parts if self.wrapped or self.framed else parts[self.fields[0].name]
 
     def to_json(self) -> dict[str, Any]:
@@ -238,6 +241,17 @@ def _check_kinds(kinds: Iterable[str], by_part: Mapping[str, str], parts: Mappin
     for name in by_part:
         if name not in names:
             raise choice("field or column", name, sorted(names))
+
+
+@contextmanager
+def _named(column: str | None) -> Iterator[None]:
+    """What goes wrong inside is told with the column it is about."""
+    try:
+        yield
+    except DataError as error:
+        if column is None or str(error).startswith((column, f"column {column!r}")):
+            raise
+        raise DataError(f"column {column!r}: {error}") from error
 
 
 def _own(asked: Mapping[str, Any], name: str, parts: Mapping[str, Any]) -> dict[str, Any]:
@@ -292,10 +306,10 @@ def read(raw: Any, kind: str | None = None) -> Any:
     if not isinstance(raw, str | os.PathLike):
         return raw if isinstance(raw, Mapping) and not hasattr(raw, "tocsr") else arrays(raw)
     if kind in members("kinds"):
-        return member("kinds", kind).read(raw)
+        return read_from(member("kinds", kind).read(raw), raw)
     for name in members("kinds"):
         if member("kinds", name).looks_like(raw):
-            return member("kinds", name).read(raw)
+            return read_from(member("kinds", name).read(raw), raw)
     text = os.fspath(raw)
     if "://" not in text and not os.path.exists(text):
         raise FileNotFoundError(f"there is no file or folder {text}")

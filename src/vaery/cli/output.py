@@ -114,6 +114,13 @@ def write(result: Any, out: Path, gives: str, name: str | Sequence[str], model: 
     parts = split(result, out, gives, model)
     for path in parts:
         check_free(path, force)
+        for folder in beside(path, gives, model):
+            check_free(folder, force)
+    if gives == "records" and model.schema_.framed:
+        from vaery.framed import is_frame, seen_from
+
+        names = [field.name for field in model.fields_ if field.kind != "table"]
+        parts = {p: seen_from(part, names, p.parent) if is_frame(part) else part for p, part in parts.items()}
     place({path: _writer(part, gives, name, model) for path, part in parts.items()})
     return list(parts)
 
@@ -138,6 +145,15 @@ def is_rows(result: list[Any], model: Any) -> bool:
     return listed and not any(isinstance(item, list) for item in result)
 
 
+def beside(out: Path, gives: str, model: Any) -> list[Path]:
+    """The folders that pictures and sounds in columns of ``out`` go to."""
+    if gives != "records" or not model.schema_.framed:
+        return []
+    from vaery.framed import folder_of
+
+    return [folder_of(out, field.name) for field in model.fields_ if hasattr(_kind(field.kind), "into_files")]
+
+
 def _beside(out: Path, part: str) -> Path:
     return out.with_name(f"{out.name.removesuffix(ending(out))}.{part}{ending(out)}")
 
@@ -157,10 +173,11 @@ def place(writers: Mapping[Path, Callable[[Path], Any]]) -> None:
         for target, fill in writers.items():
             fill(workshop / target.name)
             _sync(workshop / target.name)
-        for target in writers:
+        for made in sorted(workshop.iterdir()):  # a frame's pictures among them, in folders beside it
+            target = some.with_name(made.name)
             if target.is_dir() and not target.is_symlink():  # a folder cannot be renamed onto a folder with files
                 os.replace(target, workshop / f"{target.name}.old")
-            os.replace(workshop / target.name, target)
+            os.replace(made, target)
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
 
@@ -257,5 +274,5 @@ def show(result: Any, gives: str, name: str | Sequence[str], model: Any) -> None
 
 def check_showable(gives: str, model: Any) -> None:
     """Raise ``ValueError`` if the result cannot be shown on standard output."""
-    if gives == "records" and ".csv" not in formats(gives, model):
+    if gives == "records" and (".csv" not in formats(gives, model) or beside(Path("out.csv"), gives, model)):
         raise ValueError("this result is no table: say where it goes with -o, a folder or a file")

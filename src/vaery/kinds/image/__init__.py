@@ -15,7 +15,7 @@ from vaery.core.errors import DataError
 from vaery.kinds.image.arrays import layout_of
 from vaery.kinds.image.describe import describe
 from vaery.kinds.image.field import ImageField
-from vaery.kinds.image.io import array_shape, is_picture, looks_like_folder, read, write
+from vaery.kinds.image.io import array_shape, into_files, is_picture, looks_like_folder, read, write
 from vaery.kinds.image.nets import can_climb, climb, decoder, encoder, suggest
 from vaery.kinds.image.pictures import grid
 
@@ -27,7 +27,9 @@ __all__ = [
     "describe",
     "encoder",
     "grid",
+    "into_files",
     "looks_like",
+    "picks",
     "read",
     "suggest",
     "write",
@@ -45,11 +47,17 @@ def looks_like(raw: Any) -> bool:
     if isinstance(raw, str | os.PathLike):
         return is_picture(raw) or looks_like_folder(raw) or _is_shape(array_shape(raw))
     if isinstance(raw, list | tuple):
-        return len(raw) > 0 and all(_is_one(item) for item in raw) and not (_are_rolls(raw) or _are_series(raw))
+        there = [item for item in raw if item is not None]
+        return len(there) > 0 and all(_is_one(item) for item in there) and not (_are_rolls(there) or _are_series(there))
     shape, dtype = getattr(raw, "shape", None), getattr(raw, "dtype", None)
     if shape is None or dtype is None or not _is_shape(tuple(shape)):
         return False
     return len(shape) == 4 or _is_pictures(np.asarray(np.ma.getdata(raw)))
+
+
+def picks(values: list[Any]) -> bool:
+    """Whether a frame's column is pictures: their files' paths, arrays or Pillow images, some of them missing."""
+    return looks_like(values)
 
 
 def _is_shape(shape: tuple[int, ...] | None) -> bool:

@@ -17,14 +17,16 @@ SHAPES = "[N, H, W], [N, H, W, C] or [N, C, H, W] with 1, 3 or 4 channels"
 def to_array(raw: Any) -> np.ndarray:
     """Arrays, masked arrays, tensors, paths, lists of paths, of arrays or of Pillow images → one numeric array.
 
+    Where something of a list is ``None`` (an empty cell of a column, say), the picture is masked as a whole.
+
     Raises:
         DataError: the images of a list are of unequal size, or the values are no numbers.
     """
-    if isinstance(raw, str | os.PathLike) or (_is_list(raw) and all(isinstance(r, str | os.PathLike) for r in raw)):
+    if isinstance(raw, str | os.PathLike):
         from vaery.kinds.image.io import read
 
         raw = read(raw)["image"]
-    elif _is_list(raw):
+    elif isinstance(raw, list | tuple) and len(raw) > 0:
         raw = _stacked(raw)
     array = np.asanyarray(raw)
     if array.dtype.kind not in "biuf":
@@ -32,17 +34,35 @@ def to_array(raw: Any) -> np.ndarray:
     return array
 
 
-def _is_list(raw: Any) -> bool:
-    return isinstance(raw, list | tuple) and len(raw) > 0
+def _stacked(items: Sequence[Any]) -> np.ndarray:
+    """A list's pictures as one array; masked where there is none."""
+    at = [i for i, item in enumerate(items) if item is not None]
+    if not at:
+        raise DataError("no picture is known here; at least one was expected")
+    files = [i for i in at if isinstance(items[i], str | os.PathLike)]
+    images = [items[i] for i in at]
+    if files:
+        from vaery.kinds.image.io import read_files
+
+        read = dict(zip(files, read_files([items[i] for i in files], files), strict=True))
+        images = [read.get(i, items[i]) for i in at]
+    found = _one_array(images, at)
+    if len(at) == len(items):
+        return found
+    shape = (len(items), *found.shape[1:])
+    whole = np.ma.MaskedArray(np.zeros(shape, found.dtype), mask=np.ones(shape, bool))
+    whole[at] = found
+    return whole
 
 
-def _stacked(images: Sequence[Any]) -> np.ndarray:
+def _one_array(images: Sequence[Any], at: Sequence[int]) -> np.ndarray:
     arrays = [np.asanyarray(image) for image in images]
-    for i, array in enumerate(arrays):
+    for i, array in zip(at, arrays, strict=True):
         if array.shape != arrays[0].shape:
             raise DataError(
-                f"image {i} has the shape {array.shape}, image 0 has {arrays[0].shape}: all images of a field must be "
-                "of equal size; resize or crop them first, for instance with PIL.ImageOps.fit(image, (width, height))"
+                f"image {i} has the shape {array.shape}, image {at[0]} has {arrays[0].shape}: all images of a field "
+                "must be of equal size; resize or crop them first, for instance with "
+                "PIL.ImageOps.fit(image, (width, height))"
             )
     return np.ma.stack(arrays) if any(isinstance(a, np.ma.MaskedArray) for a in arrays) else np.stack(arrays)
 

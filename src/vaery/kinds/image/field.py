@@ -102,6 +102,9 @@ class ImageField(Field):
 
         Floats between two levels count as the nearer one, unless all are so dark that they must be on another scale.
         """
+        if _is_empty(raw):
+            nothing = torch.zeros(len(raw), *self.mask, dtype=torch.bool)
+            return torch.zeros(len(raw), *self.event, dtype=self.packed_dtype), nothing
         array = to_array(raw)
         layout = layout_of(array.shape, self.event)
         data, seen = np.asarray(np.ma.getdata(array)), known_values(array)
@@ -186,7 +189,7 @@ class ImageField(Field):
 
         ``given`` names cells, and pixels have no names: it is not used.
         """
-        original = None if like is None else to_array(like)
+        original = None if like is None or _is_empty(like) else to_array(like)
         layout = self.layout if original is None else layout_of(original.shape, self.event)
         out = from_channels_last(self._raw(value), layout)
         if original is not None:
@@ -299,6 +302,11 @@ class ImageField(Field):
 def cut(value: Tensor, levels: int) -> Tensor:
     """Levels as black and white: the lowest level, or the highest for all above half."""
     return (value > levels // 2).to(value.dtype) * levels
+
+
+def _is_empty(raw: Any) -> bool:
+    """Whether this is a list in which there is no picture."""
+    return isinstance(raw, list | tuple) and len(raw) > 0 and all(item is None for item in raw)
 
 
 def _numpy_dtype(dtype: torch.dtype) -> np.dtype:

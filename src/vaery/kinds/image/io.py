@@ -71,14 +71,14 @@ def read(path: Any) -> dict[str, np.ndarray]:
         FileNotFoundError: there is no such file or folder.
     """
     if isinstance(path, list | tuple):
-        return {"image": _read_files([Path(p) for p in path])}
+        return {"image": read_files(path)}
     path = Path(path)
     if path.is_dir():
         return _read_folder(path)
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder {path}")
     if path.suffix.lower() not in ARRAYS:
-        return {"image": _read_files([path])}
+        return {"image": read_files([path])}
     return _read_arrays(path)
 
 
@@ -92,10 +92,10 @@ def _read_folder(folder: Path) -> dict[str, np.ndarray]:
     if classes:
         parts = {c.name: _pictures(c) for c in classes}
         labels = np.array([name for name, group in parts.items() for _ in group])
-        return {"image": _read_files([file for group in parts.values() for file in group]), "label": labels}
+        return {"image": read_files([file for group in parts.values() for file in group]), "label": labels}
     if not files:
         raise DataError(f"{folder} holds no pictures; files ending in {', '.join(SUFFIXES)} were expected")
-    return {"image": _read_files(files)}
+    return {"image": read_files(files)}
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -126,17 +126,20 @@ def _classes(folder: Path) -> list[Path]:
     return sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith(".") and _pictures(f))
 
 
-def _read_files(files: Sequence[Path]) -> np.ndarray:
+def read_files(paths: Sequence[Any], rows: Sequence[int] | None = None) -> np.ndarray:
     """Equal pictures as one array; grey and colour together become colour, 8 and 16 bits together 16.
 
-    All files that cannot be read are named at once, so that they can be put right at once.
+    All files that cannot be read are named at once, so that they can be put right at once; with their ``rows`` where
+    they come from a column.
     """
-    images, broken, turned = [], [], []
-    for file in files:
+    images, broken, turned, files = [], [], [], [Path(path) for path in paths]
+    for i, file in enumerate(files):
         try:
             image, plain = _read_file(file)
-        except DataError as error:
-            broken.append(str(error))
+        except (DataError, FileNotFoundError) as error:
+            if rows is None and isinstance(error, FileNotFoundError):
+                raise
+            broken.append(f"{error}" if rows is None else f"row {rows[i]}: {error}")
             continue
         images.append(image)
         turned += [] if plain else [file]
@@ -222,6 +225,25 @@ def write(raw: Any, path: Any) -> None:
         folder = path / str(parts["label"][i]) if "label" in parts else path
         folder.mkdir(parents=True, exist_ok=True)
         picture(image).save(folder / f"{i:0{max(5, len(str(len(pixels))))}d}.png")
+
+
+def into_files(values: Sequence[Any], folder: Path) -> list[str | None]:
+    """A column's pictures as files in ``folder``, which is made: their names, numbered by row.
+
+    Args:
+        values: one picture a row; paths stay as they are, ``None`` stays empty.
+        folder: to write to.
+    """
+    made: list[str | None] = []
+    for i, image in enumerate(values):
+        if image is None or isinstance(image, str):
+            made.append(image)
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{i:0{max(5, len(str(len(values))))}d}.png"
+        picture(as_bytes(to_array(image)[None])[0]).save(folder / name)
+        made.append(f"{folder.name}/{name}")
+    return made
 
 
 def _write_arrays(path: Path, array: np.ndarray, parts: Mapping[str, Any]) -> None:

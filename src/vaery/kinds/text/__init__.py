@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vaery.kinds.text.describe import describe
 from vaery.kinds.text.field import TextField
-from vaery.kinds.text.io import SUFFIXES, looks_like, read, write
+from vaery.kinds.text.io import SUFFIXES, looks_like, picks, read, write
 from vaery.kinds.text.nets import decoder, encoder, suggest
 
-__all__ = ["SUFFIXES", "TextField", "decoder", "describe", "encoder", "looks_like", "read", "suggest", "write"]
+__all__ = ["SUFFIXES", "TextField", "decoder", "describe", "encoder", "looks_like", "picks", "read", "suggest", "write"]

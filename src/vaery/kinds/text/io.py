@@ -10,6 +10,8 @@ from typing import Any
 from vaery.core.errors import DataError
 
 SUFFIXES = (".txt",)
+WORDS = 4  # that the middle one of a column's texts has, at least
+DIFFERENT = 0.2  # the share of texts that are, at least
 
 
 class Texts(list):
@@ -33,6 +35,19 @@ def looks_like(raw: Any) -> bool:
         return False
     texts = [text for text in raw if text is not None]
     return bool(texts) and all(isinstance(text, str | Partly) or is_open(text) for text in texts)
+
+
+def picks(values: list[Any]) -> bool:
+    """Whether a frame's column is text rather than categories: mostly several words, and mostly different.
+
+    >>> picks(["The food was good.", None, "It came late, and cold."] * 3), picks(["New York", "San Diego"] * 9)
+    (True, False)
+    """
+    texts = [value for value in values if value is not None]
+    if not texts or not all(isinstance(text, str) for text in texts):
+        return False
+    words = sorted(len(text.split()) for text in texts)
+    return words[len(words) // 2] >= WORDS and len(set(texts)) >= DIFFERENT * len(texts)
 
 
 def read(path: Any) -> list[str]:
