@@ -13,6 +13,7 @@ import bars
 import image_bars
 import molecule_rules
 import music_rules
+import records_rules
 import table_bars
 import text_rules
 from bars import Bar
@@ -100,6 +101,9 @@ def compose() -> str:
         lines += ["## Molecules", "", tally(molecules), "", *bar_table(molecules, sources)]
     if music:
         lines += ["## Music", "", tally(music), "", *bar_table(music, sources)]
+    records = image_bars.quality(Results("records"), records_rules.RULES, (), records_rules.SCRIPT)
+    if records:
+        lines += ["## Records of several kinds", "", tally(records), "", *bar_table(records, sources)]
     texts = text_rules.quality(Results("text"))
     if texts:
         lines += ["## Texts", "", tally(texts), "", *bar_table(texts, sources)]
@@ -111,6 +115,7 @@ def compose() -> str:
     details += image_bars.details(Results("images"))
     details += image_bars.details(Results("molecules"), molecule_rules.DETAILS, molecule_rules.SCRIPT, "molecules")
     details += image_bars.details(Results("music"), music_rules.DETAILS, music_rules.SCRIPT, "music")
+    details += image_bars.details(Results("records"), records_rules.DETAILS, records_rules.SCRIPT, "records")
     details += text_rules.details(Results("text"))
     if details:
         lines += ["## Every method", "", *[line for title, head, rows in details for line in detail(title, head, rows)]]

@@ -20,7 +20,7 @@ FAMILIES = {"likelihoods", "priors", "posteriors", "objectives", "coding"}
 ENGINE = {"adamw", "joint", "build", "train", "checkpoint", "gaps", "storage", "inference", "refine", "target"}
 ENGINE |= {"flags", "unseen"}  # what rows hold that no evidence can
 ENGINE |= {"corruptions", "restore"}  # what pictures were before something happened to them
-ENGINE |= {"surprise", "oddness", "reasons"}  # how improbable rows are, and why
+ENGINE |= {"surprise", "oddness", "misfit", "reasons"}  # how improbable rows are, and why
 ENGINE |= {"private"}
 FACE = {
     "",

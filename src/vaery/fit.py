@@ -34,8 +34,7 @@ from vaery.train import Plan, Trainer, choose_threads
 if TYPE_CHECKING:
     from vaery.model import VAE
 
-LARGE = 16  # numbers or symbols of a field that others have something to tell of
-ACROSS = {"share": 0.8, "across": 1.0}  # how several such fields are learned, so that each tells the others
+ACROSS = {"share": 0.8, "across": 1.0}  # how several fields of many cells are learned, so that each tells the others
 
 
 def fit(
@@ -299,7 +298,7 @@ def _named(asked: str | Mapping[str, Any] | Objective, fields: Sequence[Field], 
         advice = [member("kinds", f.kind).suggest(f, rows) for f in fields]
         options = {name: value for a in advice for name, value in a.get("objective", {}).items()}
         shares = {"share": min(a["share"] for a in advice if "share" in a)} if any("share" in a for a in advice) else {}
-        several = sum(math.prod(f.event) >= LARGE for f in fields) > 1
+        several = sum(math.prod(f.mask) > 1 for f in fields) > 1
         return member("objectives", "masked")(options=options, **(ACROSS if several else {}) | shares)
     named = spec(asked)
     return member("objectives", named["name"])(**{k: v for k, v in named.items() if k != "name"})

@@ -12,6 +12,7 @@ from vaery.core.evidence import Evidence
 from vaery.core.random import Random, log_mean_exp
 from vaery.inference import exact, known_cells, sliced
 from vaery.joint import Joint
+from vaery.misfit import SIGNAL, misfits
 from vaery.surprise import BITS
 
 UPPER = 0.9  # the quantile whose distance from the median is the unit of oddness
@@ -34,13 +35,16 @@ def plain_bits(joint: Joint, evidence: Evidence) -> Tensor | None:
 
 @torch.no_grad()
 def signals(joint: Joint, evidence: Evidence, bits: Tensor, *, rng: Random, draws: int = 8) -> dict[str, Tensor] | None:
-    """By name, ``[B]`` numbers by each of which a row may be odd, in bits; ``None``: no field has a plain code, and the
-    surprise is all there is.
+    """By name, ``[B]`` numbers by each of which a row may be odd, in bits; ``None``: there is one field and it has no
+    plain code, and the surprise is all there is.
 
     Densities find simple pictures likely, whatever is on them: digits are likelier under a model of clothes than
     clothes are (Nalisnick et al., 2019). So a row is also odd that is far more surprising than what a plain code makes
     of it (Serrà et al., 2020). And what a pixel's neighbours tell of it hardly hangs on what the picture shows: a four
     has the strokes of a nine. So the same is asked of a row whose cells are told by the latent alone.
+
+    And where a record has several fields, a row is odd whose fields do not go together, though each by itself is like
+    others (:func:`vaery.misfit.misfits`).
 
     Args:
         joint, evidence: of which rows.
@@ -50,13 +54,16 @@ def signals(joint: Joint, evidence: Evidence, bits: Tensor, *, rng: Random, draw
 
     Returns:
         ``"bits"``; ``"beyond"`` the plain code; and ``"apart"``, cells told by the latent alone, beyond that code. NaN
-        where a field is not known as a whole.
+        where a field is not known as a whole. And ``"misfit …"`` for each of several fields.
     """
+    found = {"bits": bits.double().cpu()}
     plain = plain_bits(joint, evidence)
-    if plain is None:
-        return None
-    bits, plain = bits.double().cpu(), plain.double().cpu()
-    return {"bits": bits, "beyond": bits - plain, "apart": _apart(joint, evidence, rng, draws) - plain}
+    if plain is not None:
+        plain = plain.double().cpu()
+        found["beyond"] = found["bits"] - plain
+        found["apart"] = _apart(joint, evidence, rng, draws) - plain
+    found |= {SIGNAL + name: misfit for name, misfit in misfits(joint, evidence, rng=rng).items()}
+    return found if len(found) > 1 else None
 
 
 def _apart(joint: Joint, evidence: Evidence, rng: Random, draws: int) -> Tensor:
@@ -89,12 +96,15 @@ def oddness(found: Mapping[str, Tensor], usual: Mapping[str, Any]) -> Tensor:
 
 def learn(found: Mapping[str, Tensor]) -> dict[str, Any]:
     """What is usual in held-out rows, as plain data: for each signal its median and the way up to its upper tenth; and
-    how odd the rows are, sorted, as scores (higher is more ordinary). Rows not known as a whole are left out."""
-    here = torch.stack(list(found.values())).isfinite().all(0)
+    how odd the rows are, sorted, as scores (higher is more ordinary). Rows with pictures that are not known as a whole
+    are left out; whether fields go together is learned from those rows that have several."""
+    whole = [x.isfinite() for name, x in found.items() if not name.startswith(SIGNAL)]
+    here = torch.stack(whole).all(0)
     if not bool(here.any()):
         return {}
-    usual: dict[str, Any] = {name: _middle(x[here]) for name, x in found.items()}
-    scores = -oddness({name: x[here] for name, x in found.items()}, usual)
+    found = {name: x[here] for name, x in found.items()}
+    usual: dict[str, Any] = {name: _middle(x[x.isfinite()]) for name, x in found.items() if bool(x.isfinite().any())}
+    scores = -oddness(found, usual)
     return {**usual, "score": sorted(round(float(s), 6) for s in scores)}
 
 

@@ -15,6 +15,7 @@ from vaery.core.job import job
 from vaery.core.random import Random
 from vaery.flags import flags
 from vaery.joint import Joint
+from vaery.misfit import unfit
 from vaery.oddness import oddness, signals
 from vaery.reasons import explained
 from vaery.surprise import BITS, shares
@@ -48,6 +49,10 @@ def detect(
     Pictures are odd in three ways, and the largest counts: by their surprise; by their surprise beyond what a plain
     code makes of them, since densities find simple pictures likely, whatever is on them; and by that of pixels told by
     the latent alone, since strokes and textures are the same in what is odd (:mod:`vaery.oddness`).
+
+    Where a record has several fields, a row is also odd whose fields do not go together: by the bits that a field
+    costs more beside the others than by itself (:mod:`vaery.misfit`). The first reason then names the field, and says
+    ``"why"``.
 
     Reasons split the surprise up (the chain rule's terms, averaged over orders and latents); see :func:`shares` for all
     of them. Listed are the cells of a row that cost most ``"beyond"`` the usual given the rest of the row, in bits,
@@ -94,6 +99,9 @@ def detect(
     why: list[list[dict[str, Any]]] = [[] for _ in range(evidence.rows)]
     if reasons > 0:
         why = explained(joint, evidence, found, reasons, flagged, calibration)
+        for listed, reason in zip(why, unfit(other or {}, odd or {}), strict=False):
+            if reason is not None:
+                listed[:-1] = [reason, *listed[:-1]][:reasons]
     return {"bits": found.total, "p_value": p_value, "outlier": discoveries(p_value, fdr), "reasons": why}
 
 
