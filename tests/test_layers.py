@@ -25,6 +25,7 @@ ENGINE |= {"private"}
 FACE = {
     "",
     "model",
+    "studies",
     "schema",
     "framed",
     "answer",
