@@ -287,7 +287,8 @@ def test_values_of_several_types_are_told_apart():
 def test_a_target_must_be_there():
     frame = pd.DataFrame({"a": [1], "b": [2]})
     assert aimed(frame, "a", "x.csv") == {}
-    assert aimed({"image": np.zeros((1, 8, 8)), "label": np.zeros(1)}, "label", "x") == {"first": ("label",)}
+    assert aimed(pd.DataFrame({"a": ["u", "v", None, None, None]}), "a", "x.csv") == {"target": "a"}
+    assert aimed({"image": np.zeros((1, 8, 8)), "label": np.zeros(1)}, "label", "x") == {"target": "label"}
     with pytest.raises(DataError, match=r"x\.csv: there is no column 'c'; there is: a, b"):
         aimed(frame, "c", "x.csv")
 

@@ -22,6 +22,7 @@ ENGINE |= {"flags", "unseen"}  # what rows hold that no evidence can
 ENGINE |= {"corruptions", "restore"}  # what pictures were before something happened to them
 ENGINE |= {"surprise", "oddness", "misfit", "reasons"}  # how improbable rows are, and why
 ENGINE |= {"private"}
+ENGINE |= {"labels"}  # what few rows know, and what reads it off the others
 FACE = {
     "",
     "model",

@@ -17,9 +17,12 @@ from vaery.core.members import member
 from vaery.core.random import isolated
 from vaery.core.stop import Same, Stop
 from vaery.joint import Joint
+from vaery.labels.reader import Reader
 from vaery.nets.ladder import Leave
 from vaery.nets.merge import Merge
 from vaery.nets.private import PrivatePosterior
+
+READER_WIDTH = 256  # of the networks that read labels
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Choices:
         prior, posterior: ``{"name": member, **options}``; the prior is the top level's, lower levels have "normal".
         first: fields visited before the latent.
         width, depth, dropout: of the networks, by field; width is the same for all.
+        readers: fields visited before the latent that have a :class:`~vaery.labels.reader.Reader` for a posterior.
         own: how many levels of its own a field has, by field, below those that all fields hang on.
         private: size of the latent that a field has for itself, by field: one plain level in front of its decoder.
     """
@@ -44,13 +48,15 @@ class Choices:
     dropout: Mapping[str, float] = field(default_factory=dict)
     own: Mapping[str, int] = field(default_factory=dict)
     private: Mapping[str, int] = field(default_factory=dict)
+    readers: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Choices:
-        return cls(**{**data, "latent": tuple(data["latent"]), "first": tuple(data["first"])})
+        names = {name: tuple(data.get(name, ())) for name in ("latent", "first", "readers")}
+        return cls(**{**data, **names})
 
 
 def build(fields: Sequence[Field], choices: Choices, seed: int = 0) -> Joint:
@@ -75,7 +81,9 @@ def _build(fields: Sequence[Field], choices: Choices) -> Joint:
     for f in ahead:
         decoder = kinds[f.name].decoder(f, context, **net[f.name])
         classifier = kinds[f.name].decoder(f, context + choices.width, **net[f.name])
-        guess = FieldPosterior(classifier, len(encoded), choices.width)
+        guess: nn.Module = FieldPosterior(classifier, len(encoded), choices.width)
+        if f.name in choices.readers:
+            guess = _reader(f, encoded)
         stops.append(Stop(f.name, decoder, guess, carry=kinds[f.name].carry(f, carried)))
         context += carried
     for i, size in enumerate(choices.latent):
@@ -121,6 +129,21 @@ def _apart(name: str, size: int, context: int, width: int, decoder: nn.Module) -
     posterior = PrivatePosterior(prior, name, size, context, width)
     level = Stop(f"{name}.z1", prior, posterior, latent=True, carry=Same(), owner=name)
     return [level, Stop(name, decoder, onward=Leave(context))]
+
+
+def _reader(label: Field, others: Sequence[Field]) -> Reader:
+    """What reads a label off the other fields, with networks of its own."""
+    nets, plain = {}, {}
+    for f in others:
+        kind = member("kinds", f.kind)
+        nets[f.name] = (
+            kind.reader(f, READER_WIDTH) if hasattr(kind, "reader") else kind.encoder(f, READER_WIDTH, 1, 0.1)
+        )
+        if hasattr(kind, "plain"):
+            plain[f.name] = kind.plain(f)
+    with torch.no_grad():
+        empty = [m(torch.zeros(1, *f.event), None) for f in others if (m := plain.get(f.name)) is not None]
+    return Reader(label, nets, plain, sum(columns.shape[1] for columns in empty), READER_WIDTH)
 
 
 def _member(family: str, chosen: Mapping[str, Any], **shape: Any) -> Any:

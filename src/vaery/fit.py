@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vaery import checkpoint as checkpoints
+from vaery import labels
 from vaery.build import Choices, build
 from vaery.constraints.rules import Rules
 from vaery.core.errors import ChoiceError, choice
@@ -28,8 +29,8 @@ from vaery.core.random import Random, isolated
 from vaery.joint import Joint
 from vaery.refine import candidates, refine
 from vaery.regime import regime_of
-from vaery.schema import Schema
-from vaery.train import Plan, Trainer, choose_threads
+from vaery.schema import Schema, read
+from vaery.train import Plan, Progress, Trainer, choose_threads
 
 if TYPE_CHECKING:
     from vaery.model import VAE
@@ -49,26 +50,34 @@ def fit(
 ) -> None:
     """Fit ``model`` to ``raw``; see :meth:`vaery.VAE.fit`."""
     started = time.perf_counter()
+    regime = regime_of(model.private)
+    found = labels.find(read(raw, model.kind if isinstance(model.kind, str) else None), model.target, model.columns)
     schema, raw = Schema.describe(
-        raw, likelihood=model.likelihood, columns=model.columns, net=model.net, tokens=model.tokens, kind=model.kind
-    )
+        found.raw, likelihood=model.likelihood, columns=found.columns, net=model.net, tokens=model.tokens,
+        kind=model.kind, labels=found.names,
+    )  # fmt: skip
     priors = candidates(model.refine)
     rules = Rules.learn(model.constraints, schema, raw)
     rows = schema.pack(raw)
     rng = Random(model.random_state if model.random_state is not None else int.from_bytes(os.urandom(4), "big"))
-    regime = regime_of(model.private)
     train, held_out = regime.split(rows, rng)
-    choices = settle(model, schema.fields, train.rows)
+    choices = settle(model, schema.fields, train.rows, found.names)
     seed = rng.seed()
+    taught: dict[str, Any] = {}
 
     def fresh() -> Joint:
         joint = build(schema.fields, choices, seed=seed).to(pick_device(model.device))
+        for name, reader in labels.readers(joint).items():
+            reader.requires_grad_(False).load_state_dict(taught.get(name, reader.state_dict()))
         regime.start(joint, train, rng)
         return joint
 
     joint = fresh()
     objective = pick_objective(model.objective, schema.fields, train.rows)
     plan = make_plan(model, schema.fields, train.rows, budget, epochs)
+    if choices.readers:
+        read_well, plan, spent = teach(model, joint, rows, rng, plan, verbose)
+        taught, started = {name: r.state_dict() for name, r in labels.readers(joint).items()}, started + spent
     make = functools.partial(regime.trainer, train=train, held_out=held_out)
     stream, folder = rng.spawn(device=joint.device), prepare(checkpoint, resume)
     fit_once = functools.partial(
@@ -87,6 +96,31 @@ def fit(
     model.rules_ = rules
     model.history_, model.trouble_, model.plan_ = trainer.state.history, trainer.state.trouble, asdict(trainer.plan)
     model.private_, model.calibration_ = regime.report(trainer), regime.calibrate(trainer, rows)
+    if choices.readers:
+        model.calibration_["labels"] = read_well
+
+
+def teach(
+    model: VAE, joint: Joint, rows: Evidence, rng: Random, plan: Plan, verbose: bool | None
+) -> tuple[dict[str, Any], Plan, float]:
+    """The labels' readers taught, before all else: what was found, a plan for the time that is left, the time spent."""
+    from vaery.progress import watcher
+
+    start = time.perf_counter()
+    with threads_as_before(), watcher(verbose) as watch:
+        if model.threads != "auto":
+            torch.set_num_threads(int(model.threads))
+
+        def tell(share: float) -> None:
+            if watch is not None and share > 0.02:
+                left = (time.perf_counter() - start) * (1 - share) / max(share, 1e-3)
+                watch(Progress(share, left, 0, math.nan))
+
+        seconds = None if plan.seconds is None else labels.SHARE * plan.seconds
+        found = labels.teach(joint, rows, rng.spawn(device="cpu"), seconds, tell)
+    spent = time.perf_counter() - start
+    left = None if plan.seconds is None else max(0.2 * plan.seconds, plan.seconds - spent)
+    return found, replace(plan, seconds=left), spent
 
 
 def trained(
@@ -126,8 +160,9 @@ def collapsed(first: Mapping[str, float], then: Sequence[Mapping[str, float]]) -
     )
 
 
-def settle(model: VAE, fields: tuple[Field, ...], rows: int) -> Choices:
-    """Every ``"auto"`` that shapes the model, decided by the kinds of its fields."""
+def settle(model: VAE, fields: tuple[Field, ...], rows: int, targets: Sequence[str] = ()) -> Choices:
+    """Every ``"auto"`` that shapes the model, decided by the kinds of its fields. ``targets`` are labels, visited
+    first."""
     regime = regime_of(model.private)
     advice = {f.name: regime.advise(member("kinds", f.kind).suggest(f, rows)) for f in fields}
     pick = lambda asked, found: found if asked == "auto" else asked  # noqa: E731
@@ -139,12 +174,13 @@ def settle(model: VAE, fields: tuple[Field, ...], rows: int) -> Choices:
         latent=shared,
         prior=spec(model.prior),
         posterior=spec(model.posterior),
-        first=tuple(names),
+        first=tuple(dict.fromkeys((*names, *targets))),
         width=pick(model.width, max(a["width"] for a in advice.values())),
         depth={name: pick(model.depth, a["depth"]) for name, a in advice.items()},
         dropout={name: pick(model.dropout, a["dropout"]) for name, a in advice.items()},
         own=own,
         private=private,
+        readers=tuple(f.name for f in fields if regime.teaches and f.name in targets and labels.readable(f)),
     )
 
 

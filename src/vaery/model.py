@@ -57,6 +57,9 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
         constraints: what every row has to keep, and new rows will: ``"start <= end"``, ``"total = price + tax"``,
             ``"unique(id)"``; rows of the data that do not are an error.
         first: fields visited before the latent (a label that everything hangs on), with a posterior of their own.
+        target: the column or field that the model is to tell from few labelled rows (null where it is unknown; in
+            whole numbers -1, too). It is visited before the latent, and has readers of its own. ``None``: of a dict,
+            each field of classes that most rows leave open.
         levels: how many latent levels there are, one below the other. Pictures with a convolutional network have all
             but the top one for themselves, on grids from small to large; else every field hangs on all of them.
         own: field → size of a latent it has for itself, beside the one that all fields share; ``None``: none has one.
@@ -124,6 +127,7 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
         columns: Mapping[str, Any] | None = None,
         constraints: Sequence[str] = (),
         first: Sequence[str] = (),
+        target: str | None = None,
         levels: int = 1,
         own: Mapping[str, int] | None = None,
         net: str = "auto",
@@ -150,6 +154,7 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
         self.columns = columns
         self.constraints = constraints
         self.first = first
+        self.target = target
         self.levels = levels
         self.own = own
         self.net = net

@@ -36,6 +36,7 @@ class PrivateRegime(Regime[PrivateTrainer]):
 
     asked: Private
     refines: ClassVar[bool] = False
+    teaches: ClassVar[bool] = False
 
     @property
     def trainer(self) -> Callable[..., PrivateTrainer]:

@@ -35,6 +35,7 @@ class Regime(ABC, Generic[T]):
     """The steps of a fit in which rows are read."""
 
     refines: ClassVar[bool]  # whether a prior may be fitted anew to encoded rows
+    teaches: ClassVar[bool]  # whether labels may have readers that are fitted to rows
 
     @property
     @abstractmethod
@@ -80,6 +81,7 @@ class PlainRegime(Regime[Trainer]):
     """Every row may be read."""
 
     refines: ClassVar[bool] = True
+    teaches: ClassVar[bool] = True
 
     @property
     def trainer(self) -> type[Trainer]:

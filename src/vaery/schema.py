@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from vaery.core.evidence import Evidence
 from vaery.core.field import Field, Tabular
 from vaery.core.members import member, members
 from vaery.core.region import Region
-from vaery.framed import is_frame, join, own_columns, read_from, split
+from vaery.framed import REST, is_frame, join, own_columns, read_from, split
 from vaery.unseen import Rows, Unseen
 
 
@@ -46,11 +46,17 @@ class Schema:
         net: str = "auto",
         tokens: str = "auto",
         kind: str | Mapping[str, str] | None = None,
+        labels: Sequence[str] = (),
     ) -> tuple[Schema, Any]:
-        """Look at data: which fields it has, and what is in them. Returns the schema and the data as read."""
+        """Look at data: which fields it has, and what is in them. Returns the schema and the data as read.
+
+        ``labels`` are columns of a frame that are each a field by themselves.
+        """
         whole, by_part = (kind, {}) if isinstance(kind, str) else (None, dict(kind or {}))
         raw = read(raw, whole)
         wrapped, kinds = isinstance(raw, Mapping), {} if whole else own_columns(raw, by_part)
+        if labels and is_frame(raw):
+            kinds |= dict.fromkeys(labels, "table")
         parts = dict(raw) if wrapped else split(raw, kinds) if kinds else {whole or kind_of(raw): raw}
         _check_kinds([whole] if whole else by_part.values(), by_part, parts)
         if not parts:
@@ -205,7 +211,7 @@ class Schema:
         if only is not None and self.wrapped and not isinstance(raw, Mapping):
             return {only: raw}
         if self.framed and is_frame(raw):
-            return split(raw, [field.name for field in self.fields if not isinstance(field, Tabular)])
+            return split(raw, [field.name for field in self.fields if field.name != REST])
         if not self.wrapped and not (self.framed and isinstance(raw, Mapping)):
             return {self.fields[0].name: raw}
         if not isinstance(raw, Mapping):

@@ -13,7 +13,7 @@ from vaery.core.errors import choice
 from vaery.core.evidence import Evidence
 from vaery.core.field import all_known
 from vaery.core.random import Random
-from vaery.inference import known_cells, sliced
+from vaery.inference import firsts, known_cells, sliced
 from vaery.joint import Joint
 
 
@@ -67,7 +67,8 @@ def code_probabilities(joint: Joint, evidence: Evidence, name: str, cell: int, *
     """
     tables = []
     for part, noise in sliced(joint, hide(joint, evidence, name, cell), rng, draws):
-        trace = joint.infer(part, rng=noise, draws=draws, only=list(joint.fields))
+        ahead = name in firsts(joint)  # then nothing that comes after it has a say
+        trace = joint.infer(part, rng=noise, draws=draws, only=[] if ahead else list(joint.fields))
         site, (value, known) = trace[name], known_cells(joint, part, name)
         density: Any = site.density if site.posterior is None else site.posterior
         table = density.given(value, known).code_log_probs(cell).exp()

@@ -207,13 +207,14 @@ def aimed(raw: Any, target: str, data: str) -> dict[str, Any]:
     from vaery.core.errors import DataError
 
     if isinstance(raw, Mapping) and target in raw:
-        return {"first": (target,)}
+        return {"target": target}
     parts = raw.values() if isinstance(raw, Mapping) else [raw]
     names = [str(c) for part in parts for c in getattr(part, "columns", ())]
     if target not in names:
         there_is = [*map(str, raw), *names] if isinstance(raw, Mapping) else names
         raise DataError(f"{data}: there is no column {target!r}; there is: {', '.join(there_is) or 'no named column'}")
-    return {}
+    empty = not isinstance(raw, Mapping) and float(raw[target].isna().mean()) > 0.5
+    return {"target": target} if empty else {}
 
 
 def described(raw: Any, metadata: Path) -> tuple[Any, dict[str, Any]]:

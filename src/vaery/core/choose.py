@@ -128,6 +128,7 @@ def _each(stop: Stop, density: Density, context: Tensor, features: Any, evidence
     if value is not None:
         mask = evidence.present(stop.name) if known is None else known
         listed = keep_known(listed, value.to(listed.dtype), mask, value.dim() - mask.dim())
+    listed = _like(listed, context)
     log_q = q.log_prob(listed)
     log_q = log_q.flatten(2).sum(2) if log_q.dim() > 2 else log_q
     share = torch.where(rows, log_q + math.log(len(values)), torch.zeros_like(log_q))
@@ -145,6 +146,11 @@ def _first(stop: Stop, density: Density, context: Tensor, features: Any, evidenc
     if value is not None and known is None:
         return Site(name, density, value[None], posterior=q, drawn=rows)
     if region is None:
-        return Site(name, density, q.sample(rng, value, known).detach(), posterior=q, drawn=rows)
+        return Site(name, density, _like(q.sample(rng, value, known).detach(), context), posterior=q, drawn=rows)
     drawn, log_mass = q.sample_within(rng, value, known, region)  # a truncated proposal: its density is q / Q(region)
-    return Site(name, density, drawn, posterior=q, drawn=rows, log_mass=log_mass)
+    return Site(name, density, _like(drawn, context), posterior=q, drawn=rows, log_mass=log_mass)
+
+
+def _like(value: Tensor, context: Tensor) -> Tensor:
+    """Tables of chances are in single precision; what is drawn from them is in that of the walk."""
+    return value.to(context.dtype) if value.is_floating_point() else value

@@ -12,9 +12,12 @@ import torch
 from torch import Tensor
 
 from vaery.core.cells import CellSpec
+from vaery.core.evidence import zeroed
 from vaery.core.random import Random
 from vaery.core.region import Region
 from vaery.core.scale import Scale
+
+HIDDEN = 0.3  # the largest chance of a cell to be hidden where rows are to be seen otherwise
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,26 @@ class Field(ABC):
         Here: the same rows. Held-out rows are never varied.
         """
         return value, known
+
+    def disturb(
+        self, value: Tensor, known: Tensor | None, rng: Random, strength: float
+    ) -> tuple[Tensor, Tensor | None]:
+        """The same rows seen otherwise, so that a label of theirs stays what it is: what a label is read from must not
+        hang on what changes here.
+
+        Here: cells are hidden, each with a chance of up to :data:`HIDDEN`. A kind that knows better (pictures are moved
+        and turned) says so itself.
+
+        Args:
+            value, known: packed rows.
+            rng: where draws come from.
+            strength: from 0 (as they are) to 1.
+        """
+        if not self.mask:
+            return value, known
+        shown = rng.uniform((len(value), *self.mask)).to(value.device) > HIDDEN * strength
+        shown = shown if known is None else known & shown
+        return zeroed(value, shown), shown
 
     def certain(self, value: Tensor, known: Tensor) -> Tensor | None:
         """``[B, M…]`` bool: cells that follow with certainty from the known ones (what comes after the end of a

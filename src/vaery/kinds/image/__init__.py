@@ -16,7 +16,7 @@ from vaery.kinds.image.arrays import layout_of
 from vaery.kinds.image.describe import describe
 from vaery.kinds.image.field import ImageField
 from vaery.kinds.image.io import array_shape, into_files, is_picture, looks_like_folder, read, write
-from vaery.kinds.image.nets import can_climb, climb, decoder, encoder, suggest
+from vaery.kinds.image.nets import can_climb, climb, decoder, encoder, plain, reader, suggest
 from vaery.kinds.image.pictures import grid
 
 __all__ = [
@@ -30,7 +30,9 @@ __all__ = [
     "into_files",
     "looks_like",
     "picks",
+    "plain",
     "read",
+    "reader",
     "suggest",
     "write",
 ]

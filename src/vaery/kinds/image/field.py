@@ -17,6 +17,7 @@ from vaery.core.random import Random
 from vaery.core.region import Region
 from vaery.core.scale import Scale
 from vaery.kinds.image.arrays import channels_last, from_channels_last, known_values, layout_of, to_array
+from vaery.kinds.image.disturb import disturbed
 from vaery.kinds.image.draws import weighted_mean, weighted_mode, weighted_quantile
 from vaery.kinds.image.levels import rounding
 from vaery.kinds.image.plain import plain_bits
@@ -277,6 +278,12 @@ class ImageField(Field):
             return value, known
         white = rng.uniform(tuple(value.shape)).to(value.device) * self.levels < value
         return white.to(value.dtype) * self.levels, known
+
+    def disturb(
+        self, value: Tensor, known: Tensor | None, rng: Random, strength: float
+    ) -> tuple[Tensor, Tensor | None]:
+        """Moved, turned, stretched, darker or brighter, and with a square blotted out."""
+        return disturbed(self, value, known, rng, strength)
 
     def hide(self, rows: int, rng: Random) -> Tensor:
         """What to leave visible in training, ``[rows, H, W]``: random pixels, a half, a rectangle or all but one."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vaery.core.density import Density
 from vaery.core.members import member
+from vaery.kinds.image.eye import Eye
 from vaery.kinds.image.field import ImageField, cut
 from vaery.kinds.image.local import LocalDensity
 from vaery.kinds.image.pixels import PixelDensity, PixelUnits
@@ -50,6 +51,18 @@ def suggest(field: ImageField, rows: int) -> dict[str, Any]:
 def encoder(field: ImageField, width: int, depth: int, dropout: float) -> nn.Module:
     """``(value [B, H, W, C], known [B, H, W] or None) → [B, width]``; of the layer sizes it says ``width``."""
     return ImageEncoder(field, width, depth, dropout)
+
+
+def reader(field: ImageField, width: int) -> nn.Module:
+    """What a label is read from: a convolutional net wherever a side is long enough, since labels are few."""
+    size = (field.height, field.width)
+    net = ConvEncoder(size, field.channels, width, 1) if max(size) >= SMALLEST else None
+    return ImageEncoder(field, width, 2, 0.0, net)
+
+
+def plain(field: ImageField) -> nn.Module:
+    """``value [B, H, W, C]``, ``known [B, H, W]`` → ``[B, F]`` with nothing learned."""
+    return Eye(field)
 
 
 def decoder(field: ImageField, context: int, width: int, depth: int, dropout: float) -> nn.Module:

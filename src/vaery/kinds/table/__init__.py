@@ -6,6 +6,18 @@ from vaery.kinds.table.describe import describe
 from vaery.kinds.table.field import TableField
 from vaery.kinds.table.io import read, write
 from vaery.kinds.table.looks import looks_like
-from vaery.kinds.table.nets import carry, decoder, encoder, suggest
+from vaery.kinds.table.nets import carry, decoder, encoder, plain, reader, suggest
 
-__all__ = ["TableField", "carry", "decoder", "describe", "encoder", "looks_like", "read", "suggest", "write"]
+__all__ = [
+    "TableField",
+    "carry",
+    "decoder",
+    "describe",
+    "encoder",
+    "looks_like",
+    "plain",
+    "read",
+    "reader",
+    "suggest",
+    "write",
+]

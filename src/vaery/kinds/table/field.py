@@ -14,8 +14,9 @@ from torch import Tensor
 
 from vaery.core.cells import CellSpec
 from vaery.core.errors import DataError, QueryError, choice
-from vaery.core.field import Tabular
+from vaery.core.field import HIDDEN, Tabular
 from vaery.core.query import Between, OneOf
+from vaery.core.random import Random
 from vaery.core.region import Region
 from vaery.kinds.table import arrays, words
 from vaery.kinds.table.arrays import Array
@@ -189,6 +190,17 @@ class TableField(Tabular):
         share = weight.detach().cpu().numpy().astype(np.float64)
         made = [summarise_column(c, packed[:, :, i], share, how) for i, c in enumerate(self.columns)]
         return self._close(made, like, keep, None)
+
+    def disturb(
+        self, value: Tensor, known: Tensor | None, rng: Random, strength: float
+    ) -> tuple[Tensor, Tensor | None]:
+        """Some cells are those of another row (Bahri et al., 2022)."""
+        rows, width = value.shape[:2]
+        other = rng.integers(0, max(1, rows), (rows, width)).to(value.device)
+        swap = rng.uniform((rows, width)).to(value.device) < HIDDEN * strength
+        at = torch.where(swap, other, torch.arange(rows, device=value.device)[:, None])
+        column = torch.arange(width, device=value.device)
+        return value[at, column], None if known is None else known[at, column]
 
     def sheet(self, raw: Any) -> Sheet:
         """A table of these columns (any of them missing), opened so that single cells can be read and changed."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vaery.core.cells import CellSpec
 from vaery.core.field import Field
 from vaery.core.members import member
+from vaery.kinds.table.plain import Plain
 from vaery.nets.cells import CellInput
 from vaery.nets.mlp import Trunk
 
@@ -17,9 +18,9 @@ from vaery.nets.mlp import Trunk
 class CellEncoder(nn.Module):
     """``value [B, D, 2]``, ``known [B, D]`` → ``[B, width]``. What unknown cells hold has no influence."""
 
-    def __init__(self, cells: Sequence[CellSpec], width: int, depth: int = 1) -> None:
+    def __init__(self, cells: Sequence[CellSpec], width: int, depth: int = 1, dropout: float = 0.0) -> None:
         super().__init__()
-        self.see, self.trunk, self.width = CellInput(cells, width), Trunk(width, depth), width
+        self.see, self.trunk, self.width = CellInput(cells, width), Trunk(width, depth, dropout), width
 
     def forward(self, value: Tensor, known: Tensor | None = None) -> Tensor:
         return self.trunk(self.see(value, known))
@@ -29,6 +30,16 @@ def encoder(field: Field, width: int, depth: int, dropout: float) -> nn.Module:
     """What the posterior sees of a table. One block, whatever the decoder has: the heads see the other cells by
     themselves, and a deeper reader of the row only cost time (and a worse bound) on every table that was tried."""
     return CellEncoder(_cells(field), width)
+
+
+def reader(field: Field, width: int) -> nn.Module:
+    """What a label is read from, of a table: :func:`encoder`, and what keeps it from learning few rows by heart."""
+    return CellEncoder(_cells(field), width, depth=2, dropout=0.2)
+
+
+def plain(field: Field) -> nn.Module:
+    """``value [B, D, 2]``, ``known [B, D]`` → ``[B, F]`` with nothing learned."""
+    return Plain(_cells(field))
 
 
 def decoder(field: Field, context: int, width: int, depth: int, dropout: float) -> nn.Module:

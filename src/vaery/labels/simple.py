@@ -1,0 +1,146 @@
+"""Readers that are fitted in a moment: a regression, trees, and what neighbours say, handed on to a small network."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vaery.core.random import Random, isolated
+from vaery.labels.graph import spread
+from vaery.labels.trees import Trees
+
+PARTS = 50  # principal directions that neighbours are looked for in
+POOL = 12_000  # rows among which labels are spread
+NEAR_STEPS, NEAR_BATCH = 600, 256
+MOST_FITTED = 20_000  # labelled rows that a reader is fitted to
+MOST_SORTED = 2000  # labelled rows times columns, in thousands, beyond which a forest looks at fewer rows
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Rows as plain numbers, labelled ones first.
+
+    Attributes:
+        x: ``[N, F]``, centred and scaled.
+        places: ``[N, ≤ 50]`` where neighbours are near.
+    """
+
+    x: Tensor
+    places: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor) -> Pool:
+        """``x [N, F]``; directions are scaled half way to equal spread."""
+        if x.shape[1] <= PARTS:
+            return cls(x, x)
+        with isolated(0):
+            _, _, directions = torch.pca_lowrank(x, PARTS, center=False, niter=3)
+        places = x @ directions
+        return cls(x, places / places.std(0).clamp(min=1e-6).sqrt())
+
+
+def fit_line(line: nn.Linear, x: Tensor, y: Tensor) -> None:
+    """A multinomial regression with a ridge, on ``x [n, F]`` and codes ``y [n]``; the ridge as for unit spread."""
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = x[:MOST_FITTED], y[:MOST_FITTED]
+    _silence(line)
+    classes = y.unique()
+    if len(classes) < 2:
+        _constant(line, y)
+        return
+    size = float(x.square().sum(1).mean())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = LogisticRegression(C=max(0.02, min(1.0, 20 / size)), max_iter=300).fit(x.numpy(), y.numpy())
+    weight, bias = torch.from_numpy(found.coef_).float(), torch.from_numpy(found.intercept_).float()
+    if len(classes) == 2:
+        weight, bias = torch.cat([-weight, weight]) / 2, torch.cat([-bias, bias]) / 2
+    with torch.no_grad():
+        line.weight[classes], line.bias[classes] = weight, bias
+
+
+def _silence(line: nn.Linear) -> None:
+    with torch.no_grad():
+        line.weight.zero_()
+        line.bias.fill_(-10.0)  # a class that no row has
+
+
+def _constant(line: nn.Linear, y: Tensor) -> None:
+    with torch.no_grad():
+        line.bias[int(y[0])] = 0.0
+
+
+def fit_forest(trees: Trees, x: Tensor, y: Tensor, seed: int) -> None:
+    """A random forest; its leaves hold shares of the classes, divided by the number of trees."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    x, y = x[:MOST_FITTED], y[:MOST_FITTED]
+    found = RandomForestClassifier(
+        len(trees.feature), max_depth=trees.depth, min_samples_leaf=2, random_state=seed % 2**31
+    ).fit(x.numpy(), y.numpy())
+    classes = np.asarray(found.classes_, dtype=int)
+    trees.leaf.zero_()
+    trees.take([[(one.tree_, -1, classes)] for one in found.estimators_], np.zeros(trees.leaf.shape[-1], np.float32))
+    trees.leaf /= trees.leaf.sum(-1, keepdim=True).clamp(min=1e-9) * len(trees.feature)
+
+
+def fit_boosted(trees: Trees, x: Tensor, y: Tensor, seed: int) -> None:
+    """Boosted trees (Friedman, 2001), 0.1 of each; logits."""
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    x, y = x[:MOST_FITTED], y[:MOST_FITTED]
+    levels = trees.leaf.shape[-1]
+    share = torch.bincount(y, minlength=levels).numpy() / len(y)
+    start = np.log(np.maximum(share, 1e-5)).astype(np.float32)
+    trees.leaf.zero_()
+    if len(y.unique()) < 2:
+        trees.take([], start)
+        return
+    many = 1 if levels == 2 else levels
+    rounds = len(trees.feature) // many
+    found = GradientBoostingClassifier(
+        n_estimators=rounds, max_depth=trees.depth, subsample=0.7, min_samples_leaf=min(5, max(1, len(y) // 50)),
+        max_features=None if x.shape[1] <= 100 else "sqrt", random_state=seed % 2**31,
+    ).fit(x.numpy(), y.numpy())  # fmt: skip
+    classes = np.asarray(found.classes_, dtype=int)
+    two = len(classes) == 2
+    grown: list[list[tuple[Any, int, np.ndarray]]] = []
+    for one in found.estimators_:
+        parts = [(tree.tree_, int(classes[1] if two else classes[i]), classes) for i, tree in enumerate(one)]
+        grown += [[part] for part in parts]
+    trees.take(grown, start)
+    trees.leaf *= 0.1
+
+
+def fit_near(near: nn.Module, pool: Pool, labels: Tensor, levels: int, rng: Random) -> Tensor:
+    """What neighbours say (:mod:`~vaery.labels.graph`), handed on to a small network that answers for new rows.
+
+    Args:
+        near: ``[B, F]`` → logits ``[B, K]``.
+        pool: rows.
+        labels: ``[N]`` codes, -1 where unknown.
+        levels: K.
+        rng: where draws come from.
+
+    Returns:
+        ``[N, K]`` what neighbours say of the pool itself.
+    """
+    said = spread(pool.places, labels, levels)
+    near.train().requires_grad_(True)
+    optimiser = torch.optim.AdamW(near.parameters(), 2e-3, weight_decay=1e-2)
+    for step in range(NEAR_STEPS):
+        for group in optimiser.param_groups:
+            group["lr"] = 2e-3 * min(1.0, (NEAR_STEPS - step) / (0.7 * NEAR_STEPS))
+        rows = rng.integers(0, len(pool.x), (NEAR_BATCH,)).cpu()
+        loss = -(said[rows] * near(pool.x[rows]).log_softmax(1)).sum(1).mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    near.eval().requires_grad_(False)
+    return said
