@@ -25,7 +25,7 @@ MOST_CROSSED = 4000  # labelled rows that readers are tried on
 SHARE = 0.6  # of the time of a fit, at most, that readers of other things than cells are taught for
 QUICK = Lessons(steps=300, labelled=64, others=128, learning_rate=2e-3, sharp=1.2)  # for cells
 TRIED = 4000  # unlabelled rows on which the network is compared with its teacher
-POOR, GOOD = 0.5, 0.8  # how often it agrees with it, where it does not count and where it counts fully
+POOR, GOOD = 0.75, 0.9  # how often it agrees with it, where it does not count and where it counts fully
 NET = 0.5  # how much the network counts beside all others, where it was too slow to be tried on rows it had not seen
 
 
