@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaery import VAE
+from vaery import VAE, steps
 from vaery.core.check import check_kind
 from vaery.core.check_stops import check_density
 from vaery.core.errors import ChoiceError, DataError, QueryError
@@ -42,7 +42,7 @@ def long_frame(irregular: bool = False, zone: str | None = "Europe/Berlin") -> p
 @pytest.fixture(scope="module")
 def fitted() -> tuple[VAE, np.ndarray]:
     x = np.stack([np.sin(np.arange(600) / 4), np.cos(np.arange(600) / 4)], 1)
-    return VAE(steps=60, random_state=0, width=32).fit([x]), x
+    return VAE(steps=40, random_state=0, width=16).fit([x]), x
 
 
 # ------------------------------------------------------------------ the contract
@@ -305,6 +305,63 @@ def test_hidden_steps_and_channels_have_no_influence(fitted):
     evidence = model.schema_.pack([holes])
     assert not evidence.values["series"][~evidence.known["series"]].any()
     assert np.array_equal(model.impute([holes.copy()])[0], seen)
+
+
+def test_each_step_is_told_whether_it_is_odd(fitted):
+    model, x = fitted
+    odd = [x[:300].copy(), x[:40].copy()]
+    odd[0][150:180, 1] += 3
+    found = model.detect(odd)
+    assert list(found.columns) == ["series", "step", "bits", "oddness", "p_value", "outlier", "event", "reasons"]
+    assert found.series.tolist() == [0] * 300 + [1] * 40
+    assert found.step.tolist() == [*range(300), *range(40)]
+    first = found[found.series == 0]
+    assert first.oddness.idxmax() in range(140, 190)
+    assert first.bits[150:180].mean() > first.bits[:140].mean() + 1
+    assert first.reasons[165][0]["cell"] == "x1"
+    assert first.reasons[165][0]["value"] == pytest.approx(odd[0][165, 1], abs=1e-4)
+    again = model.detect(odd[0][None, :300][0])
+    np.testing.assert_allclose(again.bits, first.bits, atol=1e-3)
+
+
+def test_what_is_found_belongs_to_the_rows_as_they_came():
+    raw = long_frame()
+    model = VAE(steps=5, width=16, kind="series").fit(raw)
+    mixed = raw.sample(frac=1, random_state=1)
+    found = model.detect(mixed)
+    assert (found.index == mixed.index).all()
+    assert (found.id == mixed.id).all()
+    assert (found.time == mixed.time).all()
+    np.testing.assert_allclose(found.bits.sort_index(), model.detect(raw).bits, atol=1e-3)
+    assert model.transform(raw).shape[0] == len(model.schema_.pack(raw).values["series"])
+
+
+def test_events_are_runs_of_odd_steps():
+    odd = torch.tensor([0, 1, 0, 1, 0, 0, 0, 0, 1, 1]) > 0
+    series = torch.tensor([1, 1, 1, 1, 1, 1, 1, 1, 1, 2])
+    assert steps.events(odd, series, 3).tolist() == [0, 1, 1, 1, 0, 0, 0, 0, 2, 3]
+
+
+def test_windows_on_a_line_answer_once():
+    found = cut(np.arange(100), np.repeat([0, 1], [60, 40]), 16, 5)
+    own = steps.owned(torch.from_numpy(found.span), 16)
+    assert np.array_equal(own.numpy(), found.owned)
+    line = steps.on_line(torch.arange(16.0).expand(len(own), -1), torch.from_numpy(found.span), own)
+    assert line.shape == (100,)
+    assert line.isfinite().all()
+    assert steps.records(torch.from_numpy(found.span)).tolist() == [1] * 60 + [2] * 40
+
+
+def test_intervals_are_widened_to_hold_what_they_say(fitted):
+    """Of a random walk's gaps, nine tenths lie inside, though the model was hardly trained."""
+    x = [walk(1500, 1), walk(700, 1, seed=1)]
+    model = VAE(steps=20, random_state=0, width=16).fit(x[:1])
+    assert all(factor > 0 for row in model.calibration_["coverage"]["series"] for factor in row)
+    holes, gone = x[1].copy(), np.random.default_rng(3).random(x[1].shape) < 0.3
+    holes[gone] = np.nan
+    found = model.impute([holes], interval=0.9)
+    inside = (found["low"][0] <= x[1]) & (x[1] <= found["high"][0])
+    assert 0.84 < inside[gone].mean() < 0.96
 
 
 def test_new_series_and_how_one_goes_on(fitted):

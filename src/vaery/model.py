@@ -295,6 +295,10 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
             answer = in_raw(self.schema_, result, like, spec.keep)
             held = getattr(result, "held", None) or (evidence[0] if raw else None)
             return kept(self, spec, answer, held, stream(), None, _complete(options)) if held else answer
+        if "steps" in result:
+            field = self.fields_[0]
+            told = field.told(self.schema_.parts(like)[field.name], result["steps"], options.get("reasons", 3))
+            return frame(told, like)
         as_they_came(self.schema_, result.get("reasons", ()), evidence[0], like)
         return frame(result, like)
 

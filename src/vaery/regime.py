@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import torch
 from torch import Tensor
 
-from vaery import gaps, oddness, surprise, unseen
+from vaery import coverage, gaps, oddness, steps, surprise, unseen
 from vaery.core.errors import DataError
 from vaery.core.evidence import Evidence, Some
 from vaery.core.random import Random
@@ -134,7 +134,13 @@ class PlainRegime(Regime[Trainer]):
         scores = score(joint, held_out, rng=stream())
         found = oddness.signals(joint, held_out, -scores * surprise.BITS, rng=stream())
         odd = {} if found is None else oddness.learn(found)
+        windows = {}
+        if steps.applies(joint, trainer.held_out):
+            windows["steps"] = steps.learn(joint, trainer.held_out, rng=stream())
+        covered = coverage.learn(joint, held_out, rng=stream())
         return {
+            **windows,
+            **({"coverage": covered} if covered else {}),
             "score": sorted(round(float(s), 6) for s in scores),
             **({"odd": odd} if odd else {}),
             "usual": surprise.usual(joint, some, rng=stream()),

@@ -53,6 +53,13 @@ class Rows(Evidence):
     absent: Mapping[str, Sequence[int]] = dataclass_field(default_factory=dict)
     spans: torch.Tensor | None = None
 
+    def __getitem__(self, rows: torch.Tensor | slice) -> Evidence:
+        taken = super().__getitem__(rows)
+        if self.spans is None:
+            return taken
+        at = rows.cpu() if isinstance(rows, torch.Tensor) else rows
+        return Rows(taken.rows, taken.values, taken.known, taken.regions, spans=self.spans[at])
+
     def to(self, device: torch.device | str) -> Evidence:
         moved = super().to(device)
         return moved if isinstance(moved, Rows) else replace(self, values=moved.values, known=moved.known)

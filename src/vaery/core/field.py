@@ -105,6 +105,28 @@ class Field(ABC):
         return None
 
     @property
+    def gauged(self) -> bool:
+        """Whether intervals of its numbers are widened until they hold what they say, on held-out rows."""
+        return False
+
+    def remote(self, known: Tensor) -> Tensor:
+        """``[B, M…]`` long: for fields that are :attr:`gauged`, how far each cell is from the known ones, in classes
+        from 0 that have intervals of their own; -1: it holds no number."""
+        return torch.zeros_like(known, dtype=torch.long)
+
+    def told(self, like: Any, found: Mapping[str, Any], reasons: int) -> Mapping[str, Any]:
+        """What was found of each step of the line that the windows of ``like`` were cut from (see :meth:`spans`) as
+        columns, one entry for each raw row.
+
+        Args:
+            like: raw records.
+            found: columns ``[L]``; ``"cells"``, ``"rank"`` and ``"expected"`` are ``[L, C]``: bits, oddness and packed
+                values of each channel.
+            reasons: how many channels to name for each row.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no steps")
+
+    @property
     def scale(self) -> Scale | None:
         """What packed numbers mean, for fields of like numbers side by side (pictures); ``None`` for others.
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vaery import steps
 from vaery.core.errors import QueryError
 from vaery.core.evidence import Evidence
 from vaery.core.job import job
@@ -59,6 +60,10 @@ def detect(
     with their shares, what they hold and what the model expected there; and last what is odd about the row as a whole
     ("together").
 
+    Of series it is the steps that are odd: there is a row for each time step. Its bits are those of its cells, told by
+    the rest of its window with a stretch around it hidden; ``oddness``, which its p-value is of, is how far a moving
+    mean of what the latent alone tells is beyond the usual (:mod:`vaery.steps`); ``event`` numbers runs of outliers.
+
     Two things are odd though no density of known cells sees them: a category that was never seen in training (its cell
     counts as unknown), and a cell that is filled where it does not apply, or empty where it always is filled. They come
     first among the reasons, and say ``"why"``. Their bits are not in the row's: they tell how rare such a thing is in
@@ -86,6 +91,8 @@ def detect(
             "this model kept no held-out scores to compare with, so it has no p-values; score_samples() works"
         )
     evidence = evidence.to(joint.device)
+    if "steps" in calibration and steps.applies(joint, evidence):
+        return _steps(joint, evidence, rng, calibration["steps"], fdr, tail)
     flagged = flags(joint.fields, evidence, calibration)
     found = shares(joint, evidence, rng=rng, draws=draws)
     scores, other = -found.total.cpu() / BITS, None
@@ -103,6 +110,20 @@ def detect(
             if reason is not None:
                 listed[:-1] = [reason, *listed[:-1]][:reasons]
     return {"bits": found.total, "p_value": p_value, "outlier": discoveries(p_value, fdr), "reasons": why}
+
+
+def _steps(
+    joint: Joint, evidence: Evidence, rng: Random, learned: Mapping[str, Any], fdr: float, tail: bool
+) -> dict[str, Any]:
+    """Odd steps of long records: see :mod:`vaery.steps`."""
+    looked = steps.look(joint, evidence, rng=rng)
+    odd, rank = steps.oddness(looked, learned["usual"])
+    p_value = (pareto if tail else conformal)(-odd, learned["score"])
+    outlier = discoveries(p_value, fdr)
+    cells = looked.bits.nan_to_num(nan=0.0)
+    columns = {"bits": cells.sum(1), "oddness": odd, "p_value": p_value, "outlier": outlier}
+    columns["event"] = steps.events(outlier, looked.series, looked.width)
+    return {"steps": {**columns, "cells": cells, "rank": rank, "expected": looked.expected}}
 
 
 def conformal(score: Tensor, held_out: Sequence[float]) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaery import gaps
+from vaery import coverage, gaps
 from vaery.core.errors import QueryError
 from vaery.core.evidence import Evidence
 from vaery.core.job import Points, job
@@ -83,7 +83,12 @@ def impute(
     if not interval:
         return filled
     low, high = 0.5 - interval / 2, 0.5 + interval / 2
-    return {"value": filled, "low": replace(filled, how=low), "high": replace(filled, how=high)}
+    values = coverage.widened(joint, evidence, points, interval, (calibration or {}).get("coverage", {}))
+    return {
+        "value": filled,
+        "low": replace(filled, values=values, how=low),
+        "high": replace(filled, values=values, how=high),
+    }
 
 
 def _left_empty(joint: Joint, evidence: Evidence, points: Points, found: Mapping[str, Block]) -> dict[str, Tensor]:

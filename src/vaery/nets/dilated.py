@@ -28,18 +28,19 @@ class Dilated(nn.Module):
 
 
 class Stack(nn.Sequential):
-    """Blocks with dilations 1, 2, 4 … until they reach over the whole window; ``rounds`` times.
+    """Blocks with dilations 1, 2, 4 … (by the ``factor``) until they reach over most of the window; ``rounds`` times.
 
     Args:
         width: of all blocks.
         steps: T, the length of a window.
         rounds: how often the dilations are gone through.
+        factor: from one dilation to the next.
     """
 
-    def __init__(self, width: int, steps: int, rounds: int = 1, dropout: float = 0.0) -> None:
+    def __init__(self, width: int, steps: int, rounds: int = 1, dropout: float = 0.0, factor: int = 2) -> None:
         reach = [1]
-        while 2 * sum(reach) + 1 < steps and len(reach) < 6:
-            reach.append(2 * reach[-1])
+        while reach[-1] * factor * 4 < steps and len(reach) < 5:
+            reach.append(factor * reach[-1])
         super().__init__(*(Dilated(width, dilation, dropout) for _ in range(rounds) for dilation in reach))
 
 

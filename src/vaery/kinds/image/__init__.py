@@ -37,6 +37,7 @@ __all__ = [
     "write",
 ]
 
+LONGEST = 4  # times the other side: what is longer is rather a series
 SMALLEST_SIDE = 8  # a 3-D array with a shorter axis is rather a set of series
 
 
@@ -91,14 +92,19 @@ def _are_rolls(raw: list[Any] | tuple[Any, ...]) -> bool:
 
 
 def _are_series(raw: list[Any] | tuple[Any, ...]) -> bool:
-    """Whether these are rather series ``[time, channel]``: continuous numbers, as many channels, unequal lengths."""
+    """Whether these are rather series ``[time, channel]``: continuous numbers, as many channels, and unequal lengths or
+    none of the marks of pictures."""
     if not all(isinstance(item, np.ndarray) and item.ndim == 2 and item.dtype.kind == "f" for item in raw):
         return False
-    return len({item.shape[1] for item in raw}) == 1 and len({len(item) for item in raw}) > 1
+    if len({item.shape[1] for item in raw}) > 1:
+        return False
+    return len({len(item) for item in raw}) > 1 or not all(_is_pictures(np.ma.getdata(item)[None]) for item in raw)
 
 
 def _is_pictures(data: np.ndarray) -> bool:
     """Whether a 3-D array is pictures rather than series."""
     if data.dtype.kind in "biu" or data.shape[1] == data.shape[2]:
         return data.dtype.kind in "biuf"
-    return data.dtype.kind == "f" and data.size > 0 and bool(np.nanmin(data) >= 0) and bool(np.nanmax(data) <= 1)
+    if data.dtype.kind != "f" or data.size == 0 or max(data.shape[1:]) > LONGEST * min(data.shape[1:]):
+        return False
+    return bool(np.nanmin(data) >= 0) and bool(np.nanmax(data) <= 1)

@@ -42,7 +42,7 @@ class Channel:
             known = np.isfinite(numbers)
             return np.where(known, (numbers - self.centre) / self.scale, 0.0).astype(np.float32), known
         code = {level: i for i, level in enumerate(self.levels)}
-        found = np.array([code.get(_plain(v), -1) for v in values.tolist()], dtype=np.int64)
+        found = np.array([code.get(plain(v), -1) for v in values.tolist()], dtype=np.int64)
         return np.maximum(found, 0).astype(np.float32), found >= 0
 
     def raw(self, values: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -94,16 +94,16 @@ def look(values: np.ndarray, name: str, dtype: str, asked: Any = None) -> Channe
 
 
 def _levels(values: np.ndarray) -> tuple[Any, ...]:
-    found = {_plain(v) for v in values.tolist()} - {None}
+    found = {plain(v) for v in values.tolist()} - {None}
     return tuple(sorted(found, key=lambda v: (str(type(v)), v)))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """A Python value; ``None`` for every sort of nothing; whole floats as whole numbers."""
     if value is None or value != value:
         return None
     value = value.item() if isinstance(value, np.generic) else value
-    return int(value) if isinstance(value, float) and value == int(value) else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _numbers(values: np.ndarray, name: str) -> np.ndarray:

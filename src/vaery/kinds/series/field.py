@@ -15,14 +15,16 @@ from vaery.core.errors import DataError, QueryError
 from vaery.core.field import Field
 from vaery.core.query import Between, OneOf
 from vaery.core.random import Random
-from vaery.kinds.series.channel import Channel
+from vaery.kinds.series.channel import Channel, plain
 from vaery.kinds.series.clock import Clock
 from vaery.kinds.series.close import as_it_came, new_rows
 from vaery.kinds.series.draws import commonest, summed
 from vaery.kinds.series.hide import visible
-from vaery.kinds.series.raw import Raw, Roles, open_raw
+from vaery.kinds.series.raw import Raw, Roles, open_raw, places
 from vaery.kinds.series.windows import Cut, cut, lay, stitch
+from vaery.nets.bridge import bridge
 
+FARTHEST = 4  # classes of cells by the distance to what is known, beside those next to it
 GAP = "time gap"  # what the channel of uneven steps is called
 
 
@@ -162,6 +164,46 @@ class SeriesField(Field):
         for c in (c for c, n in enumerate(self.levels) if n):
             out[..., c] = commonest(value[..., c], weight, self.levels[c])
         return out
+
+    @property
+    def gauged(self) -> bool:
+        return True
+
+    def remote(self, known: Tensor) -> Tensor:
+        """By the steps to the nearest known cell of the channel: one, up to 3, up to 7, up to 15, and more."""
+        steps = torch.arange(self.window, device=known.device, dtype=torch.float32).expand(len(known), -1)
+        found = bridge(torch.zeros(known.shape, device=known.device), known, steps)
+        nearest = torch.minimum(found.before, found.after).clamp(1, 2**FARTHEST)
+        numbers = torch.tensor([n == 0 for n in self.levels], device=known.device)
+        return torch.where(numbers, nearest.log2().floor().long(), -1)
+
+    def told(self, like: Any, found: Mapping[str, Any], reasons: int) -> dict[str, Any]:
+        """One row for each raw row: its series and time (arrays: step), then what was found, and the oddest channels
+        with what they hold and what was expected there."""
+        opened = self.opened(like)
+        rows = np.argsort(opened.order)  # the place of each raw row on the line
+        columns = {k: v.cpu().numpy()[rows] for k, v in found.items()}
+        cells, rank, expected = (columns.pop(name) for name in ("cells", "rank", "expected"))
+        columns["outlier"] = columns["outlier"].astype(bool)
+        here = places(opened)
+        values, known = self._flat(opened)
+        held = [*self._raw(values, known), *([values[:, -1]] if not self.clock.even else [])]
+        usual = [*self._raw(expected, np.isfinite(expected)), *([expected[:, -1]] if not self.clock.even else [])]
+        top = np.argsort(-np.where(known, rank, -np.inf), axis=1)[:, :reasons]
+        why = [
+            [
+                {
+                    "cell": self.names[c],
+                    "bits": float(cells[i, c]),
+                    "value": plain(held[c][i]),
+                    "expected": plain(usual[c][i]),
+                }
+                for c in top[i]
+                if known[i, c]
+            ]
+            for i in range(len(rows))
+        ]
+        return {**here, **columns, "reasons": why}
 
     def summarise(self, value: Tensor, weight: Tensor, how: str | float, like: Any = None, keep: bool = False) -> Any:
         return self.unpack(self.condense(value, weight, how), like=like, keep=keep)

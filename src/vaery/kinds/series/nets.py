@@ -83,7 +83,7 @@ class SeriesEncoder(nn.Module):
         self.columns = Columns(field.levels)
         columns = len(self.columns.owner)
         self.enter = nn.Conv1d(2 * columns, width, 3, padding=1)
-        self.stack = Stack(width, steps, depth, dropout)
+        self.stack = Stack(width, steps, depth, dropout, factor=4)
         self.parts = min(8, steps)
         self.out = nn.Linear((1 + self.parts) * width, width)
 
@@ -128,7 +128,7 @@ class WindowNet(nn.Module):
         self.join = nn.Conv1d(DETAIL, width, 1)
         self.stack = Stack(width, self.steps, depth, dropout)
         self.attend = Attend(width)
-        self.after = Stack(width, self.steps, depth, dropout)
+        self.after = Stack(width, self.steps, 1, dropout, factor=4)
         self.out = nn.Conv1d(width, len(self.numbers) * self.family.size + sum(n for _, _, n in self.coded), 1)
         zeroed(self.out)
         self.register_buffer("motion", torch.ones(columns))  # how far a column goes in one step, on average

@@ -202,3 +202,30 @@ def _column(column: Any, name: str) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_bool_dtype(column.dtype):
         return column.to_numpy(np.float64, na_value=np.nan)
     return column.astype(object).where(column.notna(), None).to_numpy()
+
+
+def places(raw: Raw) -> dict[str, np.ndarray]:
+    """Where each row is: its series, if there are several or they are arrays, and its time or step."""
+    found: dict[str, np.ndarray] = {}
+    if raw.roles.id or raw.container in ("array", "list"):
+        found[raw.roles.id or "series"] = np.array(raw.labels, dtype=object)[raw.series]
+    if raw.roles.time not in ("", INDEX) and raw.time is not None:
+        found[raw.roles.time] = _shown(raw)
+    elif raw.time is None:
+        order = raw.order
+        first = np.r_[True, np.diff(raw.series[order]) != 0] if raw.rows else np.zeros(0, bool)
+        at = np.arange(raw.rows)
+        step = np.empty(raw.rows, np.int64)
+        step[order] = at - np.maximum.accumulate(np.where(first, at, 0))
+        found["step"] = step
+    return found
+
+
+def _shown(raw: Raw) -> Any:
+    import pandas as pd
+
+    assert raw.time is not None
+    if not raw.stamp.startswith(("datetime", "timestamp")):
+        return raw.time
+    stamps = pd.to_datetime(raw.time.astype(np.int64))
+    return stamps.tz_localize("UTC").tz_convert(raw.zone) if raw.zone else stamps
