@@ -11,6 +11,7 @@ from typing import Any
 
 import bars
 import image_bars
+import label_rules
 import molecule_rules
 import music_rules
 import records_rules
@@ -92,6 +93,7 @@ def compose() -> str:
     tables, images = table_bars.quality(Results("tables")), image_bars.quality(Results("images"))
     molecules = image_bars.quality(Results("molecules"), molecule_rules.RULES, (), molecule_rules.SCRIPT)
     music = image_bars.quality(Results("music"), music_rules.RULES, (), music_rules.SCRIPT)
+    labels = image_bars.quality(Results("labels"), label_rules.RULES, (), label_rules.SCRIPT)
     lines = [HEAD]
     if tables:
         lines += ["## Tables", "", tally(tables), "", *bar_table(tables, sources)]
@@ -99,6 +101,8 @@ def compose() -> str:
         lines += ["## Images", "", tally(images), "", *bar_table(images, sources)]
     if molecules:
         lines += ["## Molecules", "", tally(molecules), "", *bar_table(molecules, sources)]
+    if labels:
+        lines += ["## Few labels", "", tally(labels), "", *bar_table(labels, sources)]
     if music:
         lines += ["## Music", "", tally(music), "", *bar_table(music, sources)]
     records = image_bars.quality(Results("records"), records_rules.RULES, (), records_rules.SCRIPT)
@@ -114,6 +118,7 @@ def compose() -> str:
     details = bars.details(Results("adult")) + table_bars.details(Results("tables"))
     details += image_bars.details(Results("images"))
     details += image_bars.details(Results("molecules"), molecule_rules.DETAILS, molecule_rules.SCRIPT, "molecules")
+    details += image_bars.details(Results("labels"), label_rules.DETAILS, label_rules.SCRIPT, "few labels")
     details += image_bars.details(Results("music"), music_rules.DETAILS, music_rules.SCRIPT, "music")
     details += image_bars.details(Results("records"), records_rules.DETAILS, records_rules.SCRIPT, "records")
     details += text_rules.details(Results("text"))

@@ -15,10 +15,11 @@ from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from torch import nn
 
 from vaery import VAE, load
-from vaery.core.errors import ChoiceError, DataError
+from vaery.core.errors import ChoiceError, DataError, QueryError
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
 from vaery.fit import settle
+from vaery.jobs.suggest import cover
 from vaery.kinds.image import describe as describe_image
 from vaery.kinds.table import describe as describe_table
 from vaery.labels import find, simple, teach
@@ -26,7 +27,8 @@ from vaery.labels.belief import folds, temper, weigh
 from vaery.labels.graph import neighbours, spread
 from vaery.labels.lessons import Lessons
 from vaery.labels.reader import mixed
-from vaery.labels.trees import Trees
+from vaery.labels.trees import Boosted, Trees
+from vaery.sklearn import VAEClassifier
 
 SMALL: dict[str, Any] = {"steps": 20, "width": 16, "depth": 1, "threads": 1, "refine": False}
 
@@ -134,13 +136,12 @@ def test_trees_answer_as_those_of_scikit_learn_do(classes: int) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(120, 4)).astype(np.float32)
     y = (x[:, 0] + x[:, 1] ** 2 > 0.7).astype(int) + (x[:, 2] > 1) * (classes - 2)
-    boosted = Trees(simple_rounds := 5 * (1 if classes == 2 else classes), 3, classes)
+    boosted = Boosted(5, 3, classes)
     simple.fit_boosted(boosted, torch.from_numpy(x), torch.from_numpy(y), seed=1)
     peer = GradientBoostingClassifier(
         n_estimators=5, max_depth=3, subsample=0.7, min_samples_leaf=2, random_state=1
     ).fit(x, y)
     ours = boosted(torch.from_numpy(x)).softmax(1)
-    assert len(boosted.feature) == simple_rounds
     np.testing.assert_allclose(ours.numpy(), peer.predict_proba(x), atol=2e-4)
     forest = Trees(10, 8, classes)
     simple.fit_forest(forest, torch.from_numpy(x), torch.from_numpy(y), seed=1)
@@ -338,3 +339,52 @@ def test_teaching_is_for_models_that_have_readers() -> None:
     x = np.random.default_rng(0).normal(size=(30, 2))
     model = VAE(**SMALL).fit(x)
     assert teach(model.joint_, model.schema_.pack(x), Random(0)) == {}
+
+
+# ------------------------------------------------------------------ what to label next
+
+
+def test_what_is_chosen_covers_most_and_repeats_neither_itself_nor_what_is_known() -> None:
+    places = torch.cat([torch.full((30, 2), 0.0), torch.full((20, 2), 10.0), torch.full((10, 2), 20.0)])
+    places = places + 0.1 * torch.randn(places.shape, generator=torch.Generator().manual_seed(0))
+    group = torch.tensor([0] * 30 + [1] * 20 + [2] * 10)
+    none = torch.zeros(60, dtype=torch.bool)
+    chosen, gains = cover(places, torch.ones(60), none, 3)
+    assert group[chosen].tolist() == [0, 1, 2]  # the largest heap first, and none twice
+    assert gains.tolist() == sorted(gains.tolist(), reverse=True)
+    known = none.clone()
+    known[:30] = True
+    assert 0 not in group[cover(places, torch.ones(60), known, 2)[0]].tolist()
+    certain = (group != 1).float() * 0.01 + (group == 1).float()
+    assert group[cover(places, certain, none, 1)[0]].tolist() == [1]  # what is certain teaches nothing
+    assert len(cover(places, torch.ones(60), ~none, 5)[0]) == 0
+
+
+def test_suggested_rows_are_unlabelled_and_ranked(fitted: VAE) -> None:
+    frame, _ = clouds()
+    found = fitted.suggest(frame, target="kind", n=5)
+    assert list(found.columns) == ["rank", "bits", "gain"]
+    assert sorted(found["rank"])[-5:] == [1, 2, 3, 4, 5]
+    assert (found["rank"] > 0).sum() == 5
+    assert (found["rank"][:12] == 0).all()
+    assert (found["bits"][:12] == 0).all()
+    assert found["bits"].between(0, 1 + 1e-6).all()
+    assert list(found.index) == list(frame.index)
+    again = fitted.suggest(frame, target="kind", n=5)
+    assert found.equals(again)
+
+
+def test_suggesting_needs_classes_and_a_number_of_rows(fitted: VAE) -> None:
+    frame, _ = clouds()
+    with pytest.raises(QueryError, match="no levels"):
+        fitted.suggest(frame, target="a")
+    with pytest.raises(QueryError, match="at least one"):
+        fitted.suggest(frame, target="kind", n=0)
+
+
+def test_few_labels_of_the_classifier_have_readers() -> None:
+    frame, truth = clouds()
+    y = np.where(np.arange(200) < 12, (truth == "high").astype(int), -1)
+    judge = VAEClassifier(VAE(**SMALL), unlabelled=-1).fit(frame[["a", "b", "c"]], y)
+    assert judge.model_.choices_.readers == (judge.target_,)
+    assert (judge.predict(frame[["a", "b", "c"]]) == (truth == "high")).mean() > 0.95

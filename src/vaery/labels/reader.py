@@ -12,7 +12,7 @@ from vaery.core.cells import CellDensity, CellHeads
 from vaery.core.evidence import Evidence
 from vaery.core.features import Features, encode
 from vaery.core.field import Field
-from vaery.labels.trees import Trees
+from vaery.labels.trees import Boosted, Trees
 from vaery.nets.merge import Merge
 
 NET, LINE, NEAR, FOREST, BOOSTED = range(5)  # the readers
@@ -59,17 +59,19 @@ class Reader(nn.Module):
         hidden = nn.Sequential(nn.Linear(max(1, columns), HIDDEN), nn.ReLU(), nn.Dropout(0.2))
         self.near = nn.Sequential(hidden, nn.Linear(HIDDEN, self.levels)).requires_grad_(False)
         grown = 0 < columns <= MOST_COLUMNS and self.levels <= MOST_CLASSES
-        many = 1 if self.levels == 2 else self.levels
         self.forest = Trees(FOREST_TREES, FOREST_DEPTH, self.levels) if grown else None
-        self.boosted = Trees(ROUNDS * many, DEPTH, self.levels) if grown else None
+        self.boosted = Boosted(ROUNDS, DEPTH, self.levels) if grown else None
         self.register_buffer("mean", torch.zeros(max(1, columns)))
         self.register_buffer("weight", torch.tensor([1.0, 0.0, 0.0, 0.0, 0.0]))
         self.register_buffer("temperature", torch.ones(()))
         self.register_buffer("sure", torch.ones(len(NAMES)))  # each reader's own temperature
         self.learning = False
+        self.brief = False
 
     def train(self, mode: bool = True) -> Reader:
-        """Only while it is taught itself: the rest of the model is trained with what it then says."""
+        """Only while it is taught itself. While the rest of the model is trained, it answers briefly: without the
+        network where others have a say, since any posterior makes a bound, and steps are many."""
+        self.brief = mode and not self.learning
         return super().train(mode and self.learning)
 
     def features(self, evidence: Evidence) -> Tensor:
@@ -104,6 +106,11 @@ class Reader(nn.Module):
 
     def log_probs(self, evidence: Evidence) -> Tensor:
         """``[B, K]`` log q(label | the rest)."""
+        others = bool((self.weight[LINE:] > 0).any())
+        if self.brief and others:
+            said = torch.stack(self.simple(self.columns(evidence)))
+            said = cooled(said, self.sure[LINE : LINE + len(said)])
+            return mixed(said, self.weight[LINE : LINE + len(said)], self.temperature)
         said = self.each(evidence)
         return mixed(said, self.weight[: len(said)], self.temperature)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 
 from vaery.core.random import Random, isolated
 from vaery.labels.graph import spread
-from vaery.labels.trees import Trees
+from vaery.labels.trees import Boosted, Trees
 
 PARTS = 50  # principal directions that neighbours are looked for in
 POOL = 12_000  # rows among which labels are spread
@@ -84,38 +83,40 @@ def fit_forest(trees: Trees, x: Tensor, y: Tensor, seed: int) -> None:
     found = RandomForestClassifier(
         len(trees.feature), max_depth=trees.depth, min_samples_leaf=2, random_state=seed % 2**31
     ).fit(x.numpy(), y.numpy())
-    classes = np.asarray(found.classes_, dtype=int)
-    trees.leaf.zero_()
-    trees.take([[(one.tree_, -1, classes)] for one in found.estimators_], np.zeros(trees.leaf.shape[-1], np.float32))
-    trees.leaf /= trees.leaf.sum(-1, keepdim=True).clamp(min=1e-9) * len(trees.feature)
+    classes = torch.from_numpy(np.asarray(found.classes_, dtype=int))
+
+    def say(value: np.ndarray) -> Tensor:
+        share = torch.from_numpy(value.reshape(-1).astype(np.float32))
+        return torch.zeros(trees.leaf.shape[-1]).index_add(0, classes, share / share.sum() / len(trees.feature))
+
+    for i, one in enumerate(found.estimators_):
+        trees.take(i, one.tree_, say)
 
 
-def fit_boosted(trees: Trees, x: Tensor, y: Tensor, seed: int) -> None:
-    """Boosted trees (Friedman, 2001), 0.1 of each; logits."""
+def fit_boosted(boosted: Boosted, x: Tensor, y: Tensor, seed: int) -> None:
+    """Boosted trees, a tenth of each; classes that no row has are unlikely."""
     from sklearn.ensemble import GradientBoostingClassifier
 
     x, y = x[:MOST_FITTED], y[:MOST_FITTED]
-    levels = trees.leaf.shape[-1]
-    share = torch.bincount(y, minlength=levels).numpy() / len(y)
-    start = np.log(np.maximum(share, 1e-5)).astype(np.float32)
-    trees.leaf.zero_()
+    share = torch.bincount(y, minlength=len(boosted.start)) / len(y)
+    boosted.start.copy_(share.clamp(min=1e-5).log())
+    boosted.trees.leaf.zero_()
     if len(y.unique()) < 2:
-        trees.take([], start)
         return
-    many = 1 if levels == 2 else levels
-    rounds = len(trees.feature) // many
     found = GradientBoostingClassifier(
-        n_estimators=rounds, max_depth=trees.depth, subsample=0.7, min_samples_leaf=min(5, max(1, len(y) // 50)),
-        max_features=None if x.shape[1] <= 100 else "sqrt", random_state=seed % 2**31,
+        n_estimators=boosted.rounds, max_depth=boosted.trees.depth, subsample=0.7, random_state=seed % 2**31,
+        min_samples_leaf=min(5, max(1, len(y) // 50)), max_features=None if x.shape[1] <= 100 else "sqrt",
     ).fit(x.numpy(), y.numpy())  # fmt: skip
-    classes = np.asarray(found.classes_, dtype=int)
-    two = len(classes) == 2
-    grown: list[list[tuple[Any, int, np.ndarray]]] = []
-    for one in found.estimators_:
-        parts = [(tree.tree_, int(classes[1] if two else classes[i]), classes) for i, tree in enumerate(one)]
-        grown += [[part] for part in parts]
-    trees.take(grown, start)
-    trees.leaf *= 0.1
+    classes = [int(c) for c in np.asarray(found.classes_)]
+    for turn, trees in enumerate(found.estimators_):
+        for i, one in enumerate(trees):
+            which = classes[i] if len(classes) > 2 else classes[1]
+            at = turn * boosted.many + (which if boosted.many > 1 else 0)
+            boosted.trees.take(at, one.tree_, _tenth)
+
+
+def _tenth(value: np.ndarray) -> Tensor:
+    return torch.tensor([0.1 * float(value.reshape(-1)[0])])
 
 
 def fit_near(near: nn.Module, pool: Pool, labels: Tensor, levels: int, rng: Random) -> Tensor:

@@ -17,6 +17,7 @@ from vaery.sklearn.adapter import Adapter
 from vaery.sklearn.frames import free_name
 
 ROWS = "rows"  # the field that holds the rows, beside the label
+FEW = 0.5  # the share of labelled rows under which the label gets readers of its own (docs/labels.md)
 
 
 class VAEClassifier(ClassifierMixin, Adapter):
@@ -84,9 +85,10 @@ class VAEClassifier(ClassifierMixin, Adapter):
         column[known] = [str(code) for code in codes]
         self.target_ = free_name(X)
         asked = None if self.model is None else self.model.likelihood
+        few: dict[str, Any] = {"target": self.target_} if known.mean() < FEW else {"first": (self.target_,)}
         self.model_ = self._fit_model(
             {ROWS: X, self.target_: pd.DataFrame({self.target_: column})},
-            first=(self.target_,),
+            **few,
             likelihood=asked if isinstance(asked, str) else {ROWS: "independent", **(asked or {})},
         )
         return self
