@@ -93,6 +93,8 @@ def test_any_columns_may_be_missing(frame):
     nothing = frame.assign(photo=None, note=None, place=np.nan)
     np.testing.assert_allclose(model.score_samples(nothing), 0, atol=1)  # but for what the posterior got wrong
     assert model.impute(nothing)["photo"][0].shape == (8, 8)
+    assert list(model.impute(frame[["place"]], draws=1)[0].columns) == ["place", "photo", "note"]
+    assert set(model.impute(frame[["photo"]]).columns) == {"photo", "note", "place"}
 
 
 def test_in_polars_too(frame, tmp_path):

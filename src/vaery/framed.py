@@ -55,7 +55,8 @@ def split(raw: Any, own: Iterable[str], rest: str = REST) -> dict[str, Any]:
 
 
 def join(parts: Mapping[str, Any], rest: str = REST, like: Any = None, keep: bool = False) -> Any:
-    """The inverse of :func:`split`; columns stand in the order of ``like``, the type and index are as there.
+    """The inverse of :func:`split`; columns stand in the order of ``like``, and after these what it has no
+    column for; the type and index are as there.
 
     ``keep``: what is known was kept, so that a cell of ``like`` that names a file names it again.
     """
@@ -66,7 +67,9 @@ def join(parts: Mapping[str, Any], rest: str = REST, like: Any = None, keep: boo
     polars = type(table).__module__.startswith("polars")
     frame: Any = _in_polars(own, parts.get(rest)) if polars else _in_pandas(own, parts.get(rest), table)
     order = [*own, *(name for name in frame.columns if name not in own)]
-    frame = frame[[name for name in like.columns if name in order] if like is not None else order]
+    if like is not None:
+        order = [*(name for name in like.columns if name in order), *(n for n in order if n not in like.columns)]
+    frame = frame[order]
     if keep and like is not None and FOLDER in getattr(like, "attrs", {}):
         frame.attrs[FOLDER] = like.attrs[FOLDER]
     return frame
