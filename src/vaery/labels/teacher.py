@@ -108,7 +108,7 @@ class _Teacher:
         said = self._crossed(net=True)
         self._settle(said)
         self._fit_simple(self.reader, self.truth, torch.arange(self.known))
-        self._lessons(self.reader, self.labels, QUICK)
+        self._lessons(self.reader, self.labels, self._quick())
 
     def _with_teacher(self, started: float) -> None:
         """The network is slow, and learns from what the others say of unlabelled rows."""
@@ -178,8 +178,11 @@ class _Teacher:
         """Rows of the pool in slices."""
         return [self.rows[self.order[at : min(stop, at + 1000)]] for at in range(start, stop, 1000)]
 
-    def _fit_simple(self, reader: Reader, truth: Tensor, at: Tensor) -> Tensor:
-        """Fit every reader but the network to the rows ``at`` of the pool; what neighbours say of the pool."""
+    def _fit_simple(self, reader: Reader, truth: Tensor, at: Tensor, for_good: bool = True) -> Tensor:
+        """Fit every reader but the network to the rows ``at`` of the pool; what neighbours say of the pool.
+
+        Not ``for_good``: nobody will ask about new rows, so that is not handed on to the network that answers for them.
+        """
         x, seed = self.pool.x[at], self.rng.seed()
         simple.fit_line(reader.line, x, truth)
         if reader.forest is not None and reader.boosted is not None:
@@ -187,6 +190,8 @@ class _Teacher:
             simple.fit_boosted(reader.boosted, x, truth, seed)
         labels = torch.full((len(self.order),), -1)
         labels[at] = truth
+        if not for_good:
+            return simple.spread(self.pool.places, labels, reader.levels)
         return simple.fit_near(reader.near, self.pool, labels, reader.levels, self.rng)
 
     def _crossed(self, net: bool) -> Tensor:
@@ -198,12 +203,12 @@ class _Teacher:
         for one in range(count):
             student, out = copy.deepcopy(self.reader), fold == one
             inside = (~out).nonzero()[:, 0]
-            near = self._fit_simple(student, self.truth[inside], inside)
+            near = self._fit_simple(student, self.truth[inside], inside, for_good=False)
             with torch.no_grad():
                 answers = student.simple(self.pool.x[: self.known][out])
-                answers[1] = near[: self.known][out].log() if not net else answers[1]
+                answers[NEAR - LINE] = near[: self.known][out].log()
             if net:
-                answers = [self._tried_net(student, out, QUICK), *answers]
+                answers = [self._tried_net(student, out, self._quick()), *answers]
             said[:, out] = torch.stack(answers)
         return said
 
@@ -217,6 +222,10 @@ class _Teacher:
 
     def _lessons(self, reader: Reader, labels: Tensor, lessons: Lessons) -> None:
         learn(reader, self.rows, labels, self.fields, lessons, self.rng, None, None)
+
+    def _quick(self) -> Lessons:
+        """Shorter where rows are few."""
+        return replace(QUICK, steps=min(QUICK.steps, 100 + self.rows.rows // 10))
 
     def _settle(self, said: Tensor) -> None:
         sure = tempers(said, self.truth)
