@@ -29,7 +29,7 @@ from typer.testing import CliRunner
 import vaery
 from vaery.cli.app import app
 from vaery.core.members import FAMILIES, members
-from vaery.kinds import music
+from vaery.kinds import audio, music
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -82,6 +82,7 @@ def desk(tmp_path, monkeypatch, quick):
     monkeypatch.chdir(tmp_path)
     music.write([scale(i) for i in range(20)], "tunes")
     music.write([scale(0)], "start.mid")
+    audio.write({"sound": beeps(24), "label": ["up", "down"] * 12}, "words")
     people(240).to_csv("adult.csv", index=False)
     people(120, seed=1).to_csv("held_out.csv", index=False)
     molecules = [f"{'C' * n}C({end})=O" for n in range(12) for end in "NOC"]
@@ -99,6 +100,12 @@ def scale(start: int) -> music.Piece:
     roll = np.zeros((16, 1, 128), np.uint8)
     roll[range(16), 0, range(60 + start % 5, 76 + start % 5)] = 1
     return music.Piece(roll, grid=2)
+
+
+def beeps(count: int) -> list[audio.Sound]:
+    """Short sines, each of its own pitch."""
+    t = np.arange(1600) / 8000
+    return audio.sounds([0.3 * np.sin(2 * np.pi * (400 + 20 * i) * t) for i in range(count)], rate=8000)
 
 
 def people(rows: int, seed: int = 0) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from scipy.stats import ks_2samp
 from torch import Tensor, nn
 
 from vaery.core.check import check_density
-from vaery.core.choose import from_posterior, from_prior, from_prior_given, from_values
+from vaery.core.choose import from_either, from_posterior, from_prior, from_prior_given, from_values
 from vaery.core.density import Factorised
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
@@ -130,6 +130,24 @@ def test_weights_repair_a_posterior_that_is_off() -> None:
     weighted = (trace.weight[..., None] * filled).sum(0)
     assert bool(((weighted - mean).abs() <= wanted).all())
     assert bool(((filled.mean(0) - mean).abs() > wanted).any()), "without weights it shows"
+
+
+def test_where_the_posterior_is_far_off_the_prior_proposes_too(model: LinearGaussian) -> None:
+    class Far(Gaussian):
+        def forward(self, features, context):  # type: ignore[no-untyped-def]
+            from vaery.core.gaussian import Gaussian as Density
+
+            shape = (len(context), len(features.values), self.head.out_features // 2)
+            return Density(torch.full(shape, 3.0).double(), torch.full(shape, -2.0).double())
+
+    x, known = some_rows(model, 10)
+    known[:, 2:] = False  # little is known
+    joint, rows = model.joint([Far(size, 0, 1, 2) for size in model.levels]), evidence(x, known)
+    trace = joint.trace(10, from_either(joint.encode(rows), rows, Random(0)), 100_000)
+    torch.testing.assert_close(trace.bound, model.log_prob(x, known), rtol=0, atol=0.1)
+    alone = joint.infer(rows, rng=Random(0), draws=100_000)
+    found = [float(some.effective_sample_size.detach().median()) for some in (alone, trace)]
+    assert found[0] < 1000 < 3000 < found[1]
 
 
 def test_conditional_draws_agree_with_rejection_sampling(model: LinearGaussian) -> None:

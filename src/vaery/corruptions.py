@@ -1,4 +1,5 @@
-"""What may have happened to a picture: noise, wrong pixels, blur, fewer pixels. Each is p(noisy | clean).
+"""What may have happened to a picture: noise, wrong pixels, blur, fewer pixels; to a sound: noise. Each is
+p(noisy | clean).
 
 A corruption says how likely what is there would be for each value that a pixel may have had. Noise that takes pixels
 one by one says so outright (:class:`Pixelwise`). Where several clean pixels went into one (:class:`Linear`), it says
@@ -18,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vaery.core.errors import QueryError, choice
-from vaery.core.scale import Scale
+from vaery.core.scale import Loudness, Scale
 
 LOOSE, STRICT, STEPS = 0.25, 0.01, 8  # of the range: how far a linear corruption lets pixels go, first and last
 BLURRED_NOISE = 0.005  # of the range: noise that is in a blurred picture anyway
@@ -38,6 +39,10 @@ class Corruption(ABC):
         """The strength for each row, if there is nothing to estimate."""
         alone = len(self.strengths) == 1
         return torch.full((len(noisy),), self.strengths[0], device=noisy.device) if alone else None
+
+    def first(self, noisy: Tensor, strength: Tensor) -> Tensor:
+        """A first estimate, before the model is asked. Here: what is there."""
+        return noisy
 
     @abstractmethod
     def centre(self, noisy: Tensor, there: Tensor, estimate: Tensor, strength: Tensor, step: int) -> Tensor:
@@ -101,6 +106,51 @@ class Gaussian(Pixelwise):
         log_p = log_p - _mass(sd).log()
         below, above = (torch.special.log_ndtr(x / sd) for x in (low + 0.5 - values, values - high + 0.5))
         return torch.where(centre <= low, below, torch.where(centre >= high, above, log_p))
+
+
+class Hiss(Pixelwise):
+    """White noise in the samples of a sound, of standard deviation ``strength`` (shares of full scale).
+
+    Powers of sound and noise add up in each band, on average. Around that, a band of noise goes up and down by about
+    3 dB; a band of sound that is louder than the noise is heard as it is. How strong the noise is, the quietest
+    tenth of all cells says (after Martin, 2001): a model that is asked first takes noise for sound.
+    """
+
+    EXACT, ROUGH = 0.1, 0.35  # natural logarithms: how far a band is off, of sound alone and of noise alone
+    QUIET, BELOW = 0.1, 0.45  # the share of cells that are noise alone, and how far beneath its mean they begin
+
+    @property
+    def _scale(self) -> Loudness:
+        assert self.scale.loudness is not None
+        return self.scale.loudness
+
+    def _power(self, packed: Tensor) -> Tensor:
+        return (self._scale.logs(packed[..., 1:]).exp() - self._scale.floor).clamp(min=0.0).square()
+
+    def _noise(self, strength: Tensor) -> Tensor:
+        return (self._scale.hiss * strength).square().view(-1, 1, 1)
+
+    def known_strength(self, noisy: Tensor) -> Tensor | None:
+        given = super().known_strength(noisy)
+        if given is not None:
+            return given
+        on, power = noisy[..., :1] > 0, self._power(noisy)
+        cells = power.masked_fill(~on, torch.nan).flatten(1)
+        quiet = cells.nanquantile(self.QUIET, dim=1).nan_to_num(0.0).sqrt()
+        return (quiet * math.exp(self.BELOW) / self._scale.hiss).clamp(min=1e-6)
+
+    def first(self, noisy: Tensor, strength: Tensor) -> Tensor:
+        """The noise's mean power taken off each band (Boll, 1979)."""
+        left = (self._power(noisy) - self._noise(strength)).clamp(min=0.0).sqrt()
+        packed = self._scale.packed((left + self._scale.floor).log()) * (noisy[..., :1] > 0)
+        return torch.cat([noisy[..., :1], packed], -1)
+
+    def log_prob(self, values: Tensor, centre: Tensor, strength: Tensor, step: int) -> Tensor:
+        power, noise = self._power(values), self._noise(strength)
+        expected = ((power + noise).sqrt() + self._scale.floor).log()
+        off = self.EXACT + self.ROUGH * noise / (power + noise)
+        log_p = -0.5 * ((self._scale.logs(centre[..., 1:]) - expected) / off).square() - off.log()
+        return F.pad(log_p, (1, 0))  # which frames there are is known
 
 
 class Salt(Pixelwise):
@@ -176,6 +226,8 @@ class Shrink(Linear):
     """
 
     def __init__(self, scale: Scale, factor: int) -> None:
+        if scale.loudness is not None:
+            raise QueryError("sounds have no pixels: a model with sound makes nothing larger")
         super().__init__(scale)
         self.factor, self.strengths = factor, (float(factor),)
 
@@ -210,7 +262,9 @@ def corruption(name: str, strength: float | None, scale: Scale) -> Corruption:
     """
     if name not in CORRUPTIONS:
         raise choice("noise", name, tuple(CORRUPTIONS))
-    made = CORRUPTIONS[name](scale)
+    if scale.loudness is not None and name != "gaussian":
+        raise QueryError(f"noise={name!r} is for pictures; write noise='gaussian' for noise in the samples of sound")
+    made = CORRUPTIONS[name](scale) if scale.loudness is None else Hiss(scale)
     if strength is not None:
         if not strength > 0 or (name == "salt" and strength >= 1):
             kind = "a share between 0 and 1" if name == "salt" else "a number above 0"

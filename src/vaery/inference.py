@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from vaery.core.choose import Chooser, from_prior_given, from_values
+from vaery.core.choose import Chooser, from_either, from_prior_given, from_values
 from vaery.core.density import Density, masked
 from vaery.core.evidence import Evidence
 from vaery.core.field import all_known
@@ -23,6 +23,7 @@ BATCH = 2048  # draws × rows that walk through the model at once
 POOL = 256  # candidates in a pool that many draws of one row are picked from, at least
 MOST = 16  # times as many candidates, at most, where their weights are uneven
 POINTS = 128  # points that stand for what a cell may hold
+POOR = 0.05  # what a pool is worth, as a share of its size, beneath which the prior proposes half of another
 FEW = 64  # rows that are worth double precision
 
 
@@ -130,8 +131,9 @@ def sample_conditional(joint: Joint, evidence: Evidence, n: int, *, rng: Random,
     likely.
 
     The pool grows until it is worth as many independent draws as there are rows, or is :data:`MOST` times as large as
-    at first. Rows are picked by systematic resampling (Kitagawa, 1996): a candidate that holds a share w of the weight
-    is picked n·w times, rounded down or up.
+    at first. Where what is known says so little that hardly a draw from the posterior fits, the prior proposes, too.
+    Rows are picked by systematic resampling (Kitagawa, 1996): a candidate that holds a share w of the weight is picked
+    n·w times, rounded down or up.
 
     Args:
         joint: the model.
@@ -140,22 +142,14 @@ def sample_conditional(joint: Joint, evidence: Evidence, n: int, *, rng: Random,
         rng: where draws come from.
         candidates: latents a draw, at least.
     """
-    first = max(POOL, candidates * n)
-    pool: list[dict[str, Tensor]] = []
-    weights: list[Tensor] = []
-    drawn, effective = 0, 0.0
-    while drawn < first or (effective < n and drawn < MOST * first):
-        size = max(1, min(BATCH, first - drawn if drawn < first else drawn) // evidence.rows)
-        trace = propose(joint, evidence, rng=rng, candidates=size)
-        weights.append(trace.log_weight.flatten().double())
-        decided = _decided(joint, evidence, trace).items()
-        pool.append(
-            {name: value.expand(size, evidence.rows, *value.shape[2:]).flatten(0, 1) for name, value in decided}
-        )
-        size *= evidence.rows
-        drawn, effective = drawn + size, _effective_sample_size(torch.cat(weights))
-    pick = _systematic(torch.softmax(torch.cat(weights), 0), n, rng)
-    kept = {name: torch.cat([part[name] for part in pool])[pick] for name in pool[0]}
+    poor = POOR if set(evidence.values).difference(firsts(joint)) else 0.0
+    kept, weights, effective = _pool(joint, evidence, n, rng, candidates, poor=poor)
+    if effective < poor * len(weights):
+        broad = _pool(joint, evidence, n, rng, candidates, broad=True)
+        better = broad[2] > effective
+        kept, weights, effective = broad if better else _pool(joint, evidence, n, rng, candidates)
+    pick = _systematic(torch.softmax(weights, 0), n, rng)
+    kept = {name: value[pick] for name, value in kept.items()}
     given = evidence[pick % evidence.rows] if evidence.rows > 1 else evidence.repeat(n)
     parts = [
         _finish(joint, part, {name: value[start : start + BATCH] for name, value in kept.items()}, rng)
@@ -163,6 +157,29 @@ def sample_conditional(joint: Joint, evidence: Evidence, n: int, *, rng: Random,
     ]
     values = {name: torch.cat([part[name] for part in parts]) for name in joint.fields}
     return Draws(values, min(float(n), effective))
+
+
+def _pool(
+    joint: Joint, evidence: Evidence, n: int, rng: Random, candidates: int, broad: bool = False, poor: float = 0.0
+) -> tuple[dict[str, Tensor], Tensor, float]:
+    """Candidates ``[M, E…]`` by site, the logarithms of their weights ``[M]``, and what they are worth. It does not
+    grow where it is worth less than a share ``poor`` of its size."""
+    first = max(POOL, candidates * n)
+    pool: list[dict[str, Tensor]] = []
+    weights: list[Tensor] = []
+    drawn, effective = 0, 0.0
+    while drawn < first or (effective < n and drawn < MOST * first):
+        size = max(1, min(BATCH, first - drawn if drawn < first else drawn) // evidence.rows)
+        trace = propose(joint, evidence, rng=rng, candidates=size, broad=broad)
+        weights.append(trace.log_weight.flatten().double())
+        decided = _decided(joint, evidence, trace).items()
+        pool.append(
+            {name: value.expand(size, evidence.rows, *value.shape[2:]).flatten(0, 1) for name, value in decided}
+        )
+        drawn, effective = drawn + size * evidence.rows, _effective_sample_size(torch.cat(weights))
+        if drawn >= first and effective < poor * drawn:
+            break
+    return {name: torch.cat([part[name] for part in pool]) for name in pool[0]}, torch.cat(weights), effective
 
 
 def _effective_sample_size(log_weight: Tensor) -> float:
@@ -206,14 +223,18 @@ def _settled(joint: Joint, evidence: Evidence, kept: dict[str, Tensor]) -> Evide
     return replace(evidence, values=values, known=known, regions={})
 
 
-def propose(joint: Joint, evidence: Evidence, *, rng: Random, candidates: int) -> Trace:
-    """Candidates and their weights: from the posterior where anything is known, else straight from the prior.
+def propose(joint: Joint, evidence: Evidence, *, rng: Random, candidates: int, broad: bool = False) -> Trace:
+    """Candidates and their weights: from the posterior where anything is known (``broad``: one half of them from the
+    prior), else straight from the prior.
 
     The prior is exact, too, where all that is known is visited before the latent (a label). Fields that nothing is
     known of are not visited.
     """
     if set(evidence.values).difference(firsts(joint)):
-        return joint.infer(evidence, rng=rng, draws=candidates)
+        if not broad:
+            return joint.infer(evidence, rng=rng, draws=candidates)
+        known = [name for name in joint.fields if name in evidence or name in evidence.regions]
+        return joint.trace(evidence.rows, from_either(joint.encode(evidence), evidence, rng), candidates, only=known)
     asked = [*evidence.values, *evidence.regions]
     return joint.trace(evidence.rows, from_prior_given(evidence, rng, fill=False), candidates, only=asked)
 
@@ -231,7 +252,8 @@ def conditionals(
     """What each single cell may hold, as points evenly spread over p(cell | known, z) for weighted draws of z.
 
     Cells are to be read one by one: this says nothing of how they go together. How the points are to be summed up is
-    the caller's: ``how`` is the mean.
+    the caller's: ``how`` is the mean. Of a field whose density is ``whole`` there is one guess for each latent, and not
+    all points with it (a sound is large, and its points are the same).
 
     Args:
         joint: the model.
@@ -274,7 +296,7 @@ def _points(joint: Joint, site: Site, evidence: Evidence, u: Tensor, others: boo
         return torch.where(drawn.view(-1, *([1] * (value.dim() - 2))), guess, value).flatten(0, 1)
     value, known = known_cells(joint, evidence, site.name)
     cell = (site.density.given_others if others else site.density.given)(value, known)
-    return cell.points(u).flatten(0, 1)
+    return cell.points(u[:1] if cell.whole else u).flatten(0, 1)
 
 
 def known_cells(joint: Joint, evidence: Evidence, name: str) -> tuple[Tensor, Tensor]:

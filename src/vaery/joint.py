@@ -17,7 +17,7 @@ from vaery.core.evidence import Evidence
 from vaery.core.features import Features, encode
 from vaery.core.field import Field
 from vaery.core.random import Random
-from vaery.core.stop import Stop
+from vaery.core.stop import Stop, Temper
 from vaery.core.trace import Trace
 
 
@@ -36,7 +36,7 @@ class Joint(nn.Module):
         self.fields: dict[str, Field] = {field.name: field for field in fields}
         self.stops = nn.ModuleList(stops)
         self.encoders = nn.ModuleDict(encoders)
-        self.temper: tuple[float, float] | None = None
+        self.temper: Temper | None = None
 
     @property
     def walk(self) -> list[Stop]:
@@ -48,11 +48,11 @@ class Joint(nn.Module):
         """The names of the levels that all fields hang on, in the order of the walk."""
         return [stop.name for stop in self.walk if stop.latent and stop.owner is None]
 
-    def tempered(self, temperature: float = 1.0, top_p: float = 1.0) -> Joint:
+    def tempered(self, temperature: float = 1.0, top_p: float = 1.0, noise: float | None = None) -> Joint:
         """The same model, weights and all, that offers more careful densities at every stop; see
-        :meth:`~vaery.core.density.Density.tempered`."""
+        :class:`~vaery.core.stop.Temper`."""
         other = copy.copy(self)
-        other.temper = (temperature, top_p)
+        other.temper = Temper(temperature, top_p, noise, self.fields)
         return other
 
     @property
@@ -90,7 +90,7 @@ class Joint(nn.Module):
             asked = only is None or (stop.owner or stop.name) in only
             if not (asked or stop.first or (stop.latent and stop.owner is None)):
                 continue
-            density = stop(context) if self.temper is None else stop(context).tempered(*self.temper)
+            density = stop(context) if self.temper is None else self.temper(stop, stop(context))
             sites[stop.name] = site = choose(stop, density, context)
             context = stop.step(context, site.value).to(context.dtype)
         return Trace(sites)

@@ -140,6 +140,7 @@ def restore(
     there = expand_mask(known, noisy.dim())
     noisy = estimate = around = _holes_filled(noisy.float(), there)
     strength, seen, blank = what.known_strength(noisy), evidence.known[name], torch.zeros_like(known)
+    estimate = noisy if strength is None else what.first(noisy, strength)
     for step in range(what.rounds + sweeps):
         draw, pace = step >= what.rounds, min(step, what.rounds - 1)
         density = _offered(joint, evidence, name, estimate, seen, rng, mean=not draw)

@@ -167,7 +167,7 @@ class Schema:
         """Weighted draws as raw data: the mean, median, mode or a quantile of each cell."""
         parts = {} if like is None else self.parts(like)
         raw = {
-            name: self[name].summarise(value, weight, how, like=parts.get(name), keep=keep and name in parts)
+            name: self[name].summarise(value, _each(weight, value), how, parts.get(name), keep and name in parts)
             for name, value in values.items()
         }
         return self.whole(raw, like, keep)
@@ -258,6 +258,11 @@ def _named(column: str | None) -> Iterator[None]:
         if column is None or str(error).startswith((column, f"column {column!r}")):
             raise
         raise DataError(f"column {column!r}: {error}") from error
+
+
+def _each(weight: Tensor, value: Tensor) -> Tensor:
+    """Weights ``[Q, B]`` of ``value [S, B, E…]``, which is to be repeated Q / S times."""
+    return weight if len(value) == len(weight) else weight.unflatten(0, (-1, len(value))).sum(0)
 
 
 def _own(asked: Mapping[str, Any], name: str, parts: Mapping[str, Any]) -> dict[str, Any]:

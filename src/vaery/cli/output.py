@@ -94,7 +94,7 @@ def check_free(out: Path | None, force: bool, many: Iterable[str] = ()) -> None:
 def _not_ours(folder: Path) -> Path | None:
     """A file in ``folder`` that we would not write there."""
     files = (path for path in sorted(folder.rglob("*")) if not path.is_dir())
-    return next((path for path in files if not re.fullmatch(r"[0-9]{5,}\.(png|mid)|.*\.csv", path.name)), None)
+    return next((path for path in files if not re.fullmatch(r"[0-9]{5,}\.(png|mid|wav)|.*\.csv", path.name)), None)
 
 
 def write(result: Any, out: Path, gives: str, name: str | Sequence[str], model: Any, force: bool = False) -> list[Path]:

@@ -78,6 +78,39 @@ def from_posterior(
     return choose
 
 
+def from_either(features: Any, evidence: Evidence, rng: Random) -> Chooser:
+    """As :func:`from_posterior`, but each level is drawn from its posterior or from its prior, as a coin says; what it
+    is weighed by is the density of the two together (the balance heuristic of Veach and Guibas, 1995).
+
+    Where little is known (a label of a picture), a posterior of one piece is a poor guess of what fits, and weights of
+    its draws have no bound; these are at most twice those of the prior's.
+    """
+    otherwise = from_posterior(features, evidence, rng)
+
+    def choose(stop: Stop, density: Density, context: Tensor) -> Site:
+        if not stop.latent:
+            return otherwise(stop, density, context)
+        either = _Either(stop.posterior(features, context), density)
+        return Site(stop.name, density, either.sample(rng), posterior=either, latent=True)
+
+    return choose
+
+
+class _Either(Density):
+    """One density or another, with the same chance."""
+
+    def __init__(self, a: Density, b: Density) -> None:
+        self.a, self.b = a, b
+
+    def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
+        return torch.logaddexp(self.a.log_prob(value), self.b.log_prob(value)) - math.log(2)
+
+    def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
+        a, b = self.a.sample(rng), self.b.sample(rng)
+        coin = rng.uniform((*a.shape[:2], 1)).to(a.device) < 0.5
+        return torch.where(coin, a, b)
+
+
 def from_prior_given(evidence: Evidence, rng: Random, fill: bool = True) -> Chooser:
     """The prior chooses the latent, the data the fields where it is known (weights do the rest).
 

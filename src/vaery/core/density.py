@@ -178,6 +178,13 @@ class Density(ABC):
         """
         return self
 
+    def hushed(self, noise: float) -> Density:
+        """The same density, but its draws of numbers have so small a share of their own spread; here the same.
+
+        What it says of a value does not change: with ``noise`` below 1, draws are no longer spread as they are likely.
+        """
+        return self
+
     def quantile(self, u: Tensor) -> Tensor:
         """The value below which lies a share ``u`` of each single cell's probability: ``[Q, S, B, E…]``.
 

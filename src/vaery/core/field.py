@@ -127,6 +127,13 @@ class Field(ABC):
         raise NotImplementedError(f"{type(self).__name__} has no steps")
 
     @property
+    def noise(self) -> float:
+        """The share of each number's own spread, given the latent, that new rows are made with; see
+        :meth:`~vaery.core.density.Density.hushed`. Here all of it. Where noise that is drawn cell by cell is not what
+        data of this kind has (sound), less is nearer to real rows."""
+        return 1.0
+
+    @property
     def scale(self) -> Scale | None:
         """What packed numbers mean, for fields of like numbers side by side (pictures); ``None`` for others.
 
@@ -216,6 +223,21 @@ class Field(ABC):
         """``[B, M…]`` bool: cells that follow with certainty from the known ones (what comes after the end of a
         sequence), so that raw data cannot tell whether they were hidden. ``None``: there are none."""
         return None
+
+    def near(self, value: Tensor, again: Tensor) -> Tensor:
+        """``[B]`` bool: whether packed values ``[B, E…]`` are as good as the same, once they went to raw data and back.
+
+        Here: equal, but for rounding. A kind whose raw data has more to it than what is packed (the phases of sound)
+        says what it promises instead.
+        """
+        close = torch.isclose(again.double(), value.double(), rtol=1e-4, atol=1e-4)
+        return close.flatten(1).all(1)
+
+    def shown(self, value: Tensor, known: Tensor) -> Tensor:
+        """``[B, M…]`` bool: the cells that raw data in which only ``known`` ones are shows to be known. Here: these.
+
+        Where several cells share a part of the raw data, some that are hidden alone show nevertheless."""
+        return known
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; ``kind`` tells which class reads it back."""

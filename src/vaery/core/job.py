@@ -42,7 +42,7 @@ class Points:
     """Weighted draws of each cell, still to be summed up in the data's own units.
 
     Attributes:
-        values: field → ``[Q, B, E…]``.
+        values: field → ``[Q, B, E…]``; or ``[S, B, E…]``, where these are to be repeated Q / S times.
         weight: ``[Q, B]``, summing to one over Q.
         how: ``"mean"``, ``"median"``, ``"mode"`` or a quantile in (0, 1); see :meth:`vaery.core.field.Field.summarise`.
     """

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vaery.core.density import Density
+from vaery.core.field import Field
 
 
 class Stop(nn.Module):
@@ -62,6 +65,31 @@ class Stop(nn.Module):
         if not context.shape[-1]:
             return carried
         return torch.cat([context.expand(len(carried), *context.shape[1:]), carried], -1)
+
+
+@dataclass(frozen=True)
+class Temper:
+    """More careful densities at every stop of a walk (or bolder ones); see :meth:`~.density.Density.tempered` and
+    :meth:`~.density.Density.hushed`.
+
+    Attributes:
+        temperature, top_p: of all stops.
+        noise: of fields; ``None``: as each of ``fields`` says.
+    """
+
+    temperature: float
+    top_p: float
+    noise: float | None
+    fields: Mapping[str, Field]
+
+    def __call__(self, stop: Stop, density: Density) -> Density:
+        """What is offered in place of ``density``."""
+        if (self.temperature, self.top_p) != (1.0, 1.0):
+            density = density.tempered(self.temperature, self.top_p)
+        if stop.latent:
+            return density
+        noise = self.fields[stop.name].noise if self.noise is None else self.noise
+        return density if noise == 1 else density.hushed(noise)
 
 
 class Same(nn.Module):

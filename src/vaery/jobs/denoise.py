@@ -1,4 +1,4 @@
-"""Denoise: what pictures were before noise or blur came over them."""
+"""Denoise: what pictures were before noise or blur came over them, and sounds before noise did."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ def denoise(
     strength: float | None = None,
     draws: int = 0,
 ) -> Restored | list[Evidence]:
-    """Take noise or blur off pictures, by what the model knows of clean ones.
+    """Take noise or blur off pictures, or noise off sounds, by what the model knows of clean ones.
 
-    Fit the model to clean pictures. The answer is the expected clean picture given the noisy one, which has the least
-    squared error that can be expected. Pixels that are masked (or NaN) are filled, and what they hold has no influence;
-    so are other gaps of the rows, by their likeliest value. The strength that was estimated is in ``strength_``.
+    Fit the model to clean pictures or sounds. The answer is the expected clean record given the noisy one: the
+    least squared error that can be expected. Pixels that are masked (or NaN) are filled, and what they hold has no
+    influence; so are other gaps of the rows, by their likeliest value. The strength that was estimated is in
+    ``strength_``.
 
     Tables have no such noise: a model without pictures reads each cell given the others, as ``reconstruct`` does.
 
     Args:
-        noise: "gaussian" (added to each pixel), "salt" (salt and pepper: some pixels replaced by black or white) or
-            "blur" (a Gaussian one).
-        strength: standard deviation of the noise in the pictures' own unit, share of replaced pixels, or standard
-            deviation of the blur in pixels; left out, it is estimated for each picture.
+        noise: "gaussian" (added to each pixel or sample), "salt" (salt and pepper: some pixels replaced by black or
+            white) or "blur" (a Gaussian one); of sounds, "gaussian" alone.
+        strength: standard deviation of the noise in the pictures' own unit (of sounds: as a share of full scale), share
+            of replaced pixels, or standard deviation of the blur in pixels; left out, it is estimated for each record.
         draws: this many pictures that it may have been instead, drawn at random.
 
     Returns:

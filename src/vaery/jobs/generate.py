@@ -48,6 +48,7 @@ def generate(
     nulls: bool = True,
     temperature: float = 1.0,
     top_p: float = 1.0,
+    noise: float | None = None,
 ) -> Generated:
     """New rows from the model, with whatever is given held fixed.
 
@@ -64,19 +65,22 @@ def generate(
         temperature: below 1, rows are drawn nearer to the middle of what the model knows, and differ less; above it,
             they are bolder. It multiplies the spread of the latent, and divides the log-probabilities of tokens.
         top_p: tokens are drawn from the likeliest ones that together have this share of the probability.
+        noise: the share of their own spread, given the latent, that loudnesses of sounds are drawn with: 0 are the
+            expected ones, 1 all that the model says. Left out, as the kind of data has it (sound: 0).
 
     Returns:
         A :class:`Generated` of ``n`` rows.
 
     Raises:
-        QueryError: ``temperature`` is not above 0, or ``top_p`` is no share.
+        QueryError: ``temperature`` is not above 0, or ``top_p`` or ``noise`` is no share.
     """
     if not temperature > 0:
         raise QueryError(f"temperature={temperature} must be above 0; write temperature=0.7 for more careful rows")
     if not 0 < top_p <= 1:
         raise QueryError(f"top_p={top_p} is not a share; write top_p=0.9 to leave out what is unlikely")
-    if (temperature, top_p) != (1.0, 1.0):
-        joint = joint.tempered(temperature, top_p)
+    if noise is not None and not 0 <= noise <= 1:
+        raise QueryError(f"noise={noise} is not a share; write noise=0 for expected values, noise=1 for all there is")
+    joint = joint.tempered(temperature, top_p, noise)
     rng = rng.spawn(share_rows=False)
     evidence = evidence.to(joint.device)
     if not evidence.values and not evidence.regions:

@@ -59,7 +59,7 @@ def interpolate(
         rows = slice(first, first + size)
         parts.append(_ways(joint, a[rows], b[rows], stream, torch.linspace(0, 1, steps, device=joint.device), how))
     values = {name: torch.cat([part[name] for part in parts], 1) for name in joint.fields}
-    some = next(iter(values.values()))
+    some = max(values.values(), key=len)
     return Points(values, torch.full(some.shape[:2], 1 / len(some), device=some.device), "mean")
 
 
@@ -94,6 +94,7 @@ def _between(joint: Joint, site: Site, name: str, a: Evidence, b: Evidence, rng:
     agree = known & also & joint.fields[name].agree(from_, to)
     value, agree = from_.repeat_interleave(steps, 0), agree.repeat_interleave(steps, 0)
     single = site.density.given(torch.zeros_like(value), torch.zeros_like(agree))
+    u = u[:1] if single.whole else u
     if single is site.density:
         return single.points(u).flatten(0, 1)
     return site.density.sample(rng, value, agree).expand(len(u), *value.shape)

@@ -65,7 +65,8 @@ class Mixture(nn.Module):
         """Maximum likelihood on samples, by expectation maximisation from a k-means start.
 
         Args:
-            z: ``[n, Z]``; at most n / 100 components are used, one at least, and the others get no weight.
+            z: ``[n, Z]``; at most n / 100 components are used, and at most n / 6Z (a covariance of few rows says more
+                of these rows than of others), one at least; the others get no weight.
             rng: seeds the start.
         """
         from sklearn.exceptions import ConvergenceWarning
@@ -74,7 +75,7 @@ class Mixture(nn.Module):
 
         if len(z) < 2:
             return  # one row has no covariance
-        used = max(1, min(len(self.logits), len(z) // 100))
+        used = max(1, min(len(self.logits), len(z) // max(100, 6 * z.shape[1])))
         found = GaussianMixture(used, reg_covar=1e-4, max_iter=ROUNDS, random_state=rng.seed() % 2**32)
         with warnings.catch_warnings(), threadpool_limits(1):  # threads add up in the order they end in
             warnings.simplefilter("ignore", ConvergenceWarning)
