@@ -15,6 +15,7 @@ import label_rules
 import molecule_rules
 import music_rules
 import records_rules
+import series_rules
 import table_bars
 import text_rules
 from bars import Bar
@@ -108,6 +109,9 @@ def compose() -> str:
     records = image_bars.quality(Results("records"), records_rules.RULES, (), records_rules.SCRIPT)
     if records:
         lines += ["## Records of several kinds", "", tally(records), "", *bar_table(records, sources)]
+    series = image_bars.quality(Results("series"), series_rules.RULES, (), series_rules.SCRIPT)
+    if series:
+        lines += ["## Sensor series", "", tally(series), "", *bar_table(series, sources)]
     texts = text_rules.quality(Results("text"))
     if texts:
         lines += ["## Texts", "", tally(texts), "", *bar_table(texts, sources)]
@@ -121,6 +125,7 @@ def compose() -> str:
     details += image_bars.details(Results("labels"), label_rules.DETAILS, label_rules.SCRIPT, "few labels")
     details += image_bars.details(Results("music"), music_rules.DETAILS, music_rules.SCRIPT, "music")
     details += image_bars.details(Results("records"), records_rules.DETAILS, records_rules.SCRIPT, "records")
+    details += image_bars.details(Results("series"), series_rules.DETAILS, series_rules.SCRIPT, "series")
     details += text_rules.details(Results("text"))
     if details:
         lines += ["## Every method", "", *[line for title, head, rows in details for line in detail(title, head, rows)]]

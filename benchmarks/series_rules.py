@@ -1,0 +1,41 @@
+"""What has to be beaten on series. Part of ``write.py``; how it is decided is in ``image_bars.py``."""
+
+from __future__ import annotations
+
+from bars import OURS, high, low, near
+from table_rules import Means, Rule, between
+
+SCRIPT = "series.py"
+MINUTES = (8, 5, 4, 3, 2, 1.5, 1)  # of a fit
+POINTS = "a tenth of the cells hidden, mean absolute error in standard deviations (lower)"
+BLOCKS = "half of the cells hidden in stretches of 8 to 24, mean absolute error in standard deviations (lower)"
+WITHIN = "below linear, within 5 % of the better of SAITS and BRITS"
+COVERED = {"points": "hidden points inside intervals of 90 %", "blocks": "hidden stretches inside intervals of 90 %"}
+AUC, VUS = "odd steps, AUC-PR, no point adjustment (higher)", "odd steps, VUS-PR, no point adjustment (higher)"
+
+
+def filled(of: Means) -> bool:
+    peers = [of[name] for name in ("SAITS", "BRITS") if name in of]
+    return of[OURS] < of["linear"] and bool(peers) and of[OURS] <= 1.05 * min(peers)
+
+
+def _of(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{name} {m:g} min" for name in names for m in MINUTES)
+
+
+FILLED, JUDGED = _of(("etth1", "smd", "skab")), _of(("smd", "smap", "skab", "nab"))
+RULES = (
+    *(Rule("impute", "mae_points", POINTS, low, WITHIN, filled, name, "linear") for name in FILLED),
+    *(Rule("impute", "mae_blocks", BLOCKS, low, WITHIN, filled, name, "linear") for name in FILLED),
+    *(
+        Rule("impute", f"covered_{kind}", title, near(0.9), "87 to 93 %", between(0.87, 0.93), name)
+        for kind, title in COVERED.items()
+        for name in FILLED
+    ),
+    *(Rule("anomaly", "vus_pr", VUS, high, only=name, shown="PCA window") for name in JUDGED),
+    *(Rule("anomaly", "auc_pr", AUC, high, only=name, shown="PCA window") for name in JUDGED),
+)
+DETAILS = {  # task → metrics that are shown
+    "impute": ("mae_points", "mae_blocks", "covered_points", "covered_blocks", "steps", "epochs"),
+    "anomaly": ("vus_pr", "auc_pr", "records", "steps", "seconds"),
+}
