@@ -395,3 +395,26 @@ def test_saved_and_loaded_it_answers_the_same(fitted, tmp_path):
     holes = x[:150].copy()
     holes[50:60] = np.nan
     assert np.array_equal(load(tmp_path / "model.vaery").impute([holes])[0], model.impute([holes])[0])
+
+
+# ------------------------------------------------------------------ pictures
+
+
+def test_a_picture_shows_fills_and_events(tmp_path):
+    pytest.importorskip("matplotlib")
+    raw = pd.DataFrame(walk(60), columns=["a", "b"], index=pd.date_range("2024", periods=60, freq="h"))
+    holes = raw.copy()
+    holes.iloc[20:30, 0] = np.nan
+    filled = {"value": raw, "low": raw - 1, "high": raw + 1}
+    event = np.where((np.arange(60) > 40) & (np.arange(60) < 46), 1, 0)
+    figure = series.plot(holes, filled, {"event": event}, between=(10, 59))
+    first, second = figure.axes
+    assert [axes.get_ylabel() for axes in figure.axes] == ["a", "b"]
+    assert np.isnan(first.lines[1].get_ydata()).sum() == 10  # what is known
+    assert np.isfinite(first.lines[0].get_ydata()).sum() == 12  # what was filled, with a step to each side
+    assert len(first.patches) == len(second.patches) == 1  # the event
+    figure.savefig(tmp_path / "plant.png")
+    with pytest.raises(DataError, match="'c'"):
+        series.plot(raw, channels=["c"])
+    with pytest.raises(DataError, match="no series 3"):
+        series.plot(raw, series=3)

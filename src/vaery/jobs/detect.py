@@ -63,6 +63,7 @@ def detect(
     Of series it is the steps that are odd: there is a row for each time step. Its bits are those of its cells, told by
     the rest of its window with a stretch around it hidden; ``oddness``, which its p-value is of, is how far a moving
     mean of what the latent alone tells is beyond the usual (:mod:`vaery.steps`); ``event`` numbers runs of outliers.
+    Neighbouring steps are alike, so the share of false alarms is a rough one, and p-values always have a tail.
 
     Two things are odd though no density of known cells sees them: a category that was never seen in training (its cell
     counts as unknown), and a cell that is filled where it does not apply, or empty where it always is filled. They come
@@ -92,7 +93,7 @@ def detect(
         )
     evidence = evidence.to(joint.device)
     if "steps" in calibration and steps.applies(joint, evidence):
-        return _steps(joint, evidence, rng, calibration["steps"], fdr, tail)
+        return _steps(joint, evidence, rng, calibration["steps"], fdr)
     flagged = flags(joint.fields, evidence, calibration)
     found = shares(joint, evidence, rng=rng, draws=draws)
     scores, other = -found.total.cpu() / BITS, None
@@ -112,13 +113,12 @@ def detect(
     return {"bits": found.total, "p_value": p_value, "outlier": discoveries(p_value, fdr), "reasons": why}
 
 
-def _steps(
-    joint: Joint, evidence: Evidence, rng: Random, learned: Mapping[str, Any], fdr: float, tail: bool
-) -> dict[str, Any]:
-    """Odd steps of long records: see :mod:`vaery.steps`."""
+def _steps(joint: Joint, evidence: Evidence, rng: Random, learned: Mapping[str, Any], fdr: float) -> dict[str, Any]:
+    """Odd steps of long records: see :mod:`vaery.steps`. Their scores are moving means, so that held-out steps are
+    worth fewer than they are; beyond them a Pareto tail goes on, always."""
     looked = steps.look(joint, evidence, rng=rng)
     odd, rank = steps.oddness(looked, learned["usual"])
-    p_value = (pareto if tail else conformal)(-odd, learned["score"])
+    p_value = pareto(-odd, learned["score"])
     outlier = discoveries(p_value, fdr)
     cells = looked.bits.nan_to_num(nan=0.0)
     columns = {"bits": cells.sum(1), "oddness": odd, "p_value": p_value, "outlier": outlier}
