@@ -9,6 +9,7 @@ import argparse
 import sys
 from typing import Any
 
+import audio_rules
 import bars
 import image_bars
 import label_rules
@@ -106,6 +107,9 @@ def compose() -> str:
         lines += ["## Few labels", "", tally(labels), "", *bar_table(labels, sources)]
     if music:
         lines += ["## Music", "", tally(music), "", *bar_table(music, sources)]
+    sound = image_bars.quality(Results("audio"), audio_rules.RULES, (), audio_rules.SCRIPT)
+    if sound:
+        lines += ["## Sound", "", tally(sound), "", *bar_table(sound, sources)]
     records = image_bars.quality(Results("records"), records_rules.RULES, (), records_rules.SCRIPT)
     if records:
         lines += ["## Records of several kinds", "", tally(records), "", *bar_table(records, sources)]
@@ -124,6 +128,7 @@ def compose() -> str:
     details += image_bars.details(Results("molecules"), molecule_rules.DETAILS, molecule_rules.SCRIPT, "molecules")
     details += image_bars.details(Results("labels"), label_rules.DETAILS, label_rules.SCRIPT, "few labels")
     details += image_bars.details(Results("music"), music_rules.DETAILS, music_rules.SCRIPT, "music")
+    details += image_bars.details(Results("audio"), audio_rules.DETAILS, audio_rules.SCRIPT, "sound")
     details += image_bars.details(Results("records"), records_rules.DETAILS, records_rules.SCRIPT, "records")
     details += image_bars.details(Results("series"), series_rules.DETAILS, series_rules.SCRIPT, "series")
     details += text_rules.details(Results("text"))
