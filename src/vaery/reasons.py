@@ -101,6 +101,9 @@ def _named_parts(joint: Joint, evidence: Evidence, found: Shares, count: int) ->
     for name, beyond in others.items():
         costs, shares = (bits.flatten(1).cpu() for bits in (beyond, found.cells[name]))
         most = [_costliest(*about, count) for about in zip(parts[name], costs, shares, strict=True)]
+        if not joint.fields[name].parts_tell:
+            listed[name] = [[{"cell": cell, **bits} for cell, _, bits in row] for row in most]
+            continue
         expected = _expected(joint, evidence, name, [[places for _, places, _ in row] for row in most], count)
         listed[name] = [
             [{"cell": cell, **bits, "expected": instead[i]} for i, (cell, _, bits) in enumerate(row)]

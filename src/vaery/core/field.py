@@ -150,6 +150,12 @@ class Field(ABC):
         (words, notes): their names, with the places of their cells in the mask laid flat. ``None``: nothing has."""
         return None
 
+    @property
+    def parts_tell(self) -> bool:
+        """Whether the names of its parts say what is there (words, notes), so that what was expected instead has a name
+        too. Not where they say which part is meant (moments of a sound)."""
+        return True
+
     def plain_bits(self, value: Tensor) -> Tensor | None:
         """``[B]`` bits that a plain, general code needs for each packed value: how busy it is, whatever it shows.
 

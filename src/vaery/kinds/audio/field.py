@@ -246,6 +246,10 @@ class AudioField(Field):
             rows &= known.flatten(1).all(1)
         return varied(self, value, rows, rng), known
 
+    @property
+    def parts_tell(self) -> bool:
+        return False
+
     def named_parts(self, value: Tensor, known: Tensor | None = None) -> list[list[tuple[str, list[int]]]]:
         """Moments of about a tenth of a second: ``"0.29–0.38 s"``."""
         tick, cells = self.spectrum.hop / self.rate, self.event[1]
