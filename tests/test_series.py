@@ -336,6 +336,18 @@ def test_what_is_found_belongs_to_the_rows_as_they_came():
     assert model.transform(raw).shape[0] == len(model.schema_.pack(raw).values["series"])
 
 
+def test_a_short_jump_of_one_channel_is_an_event():
+    hours, rng = np.arange(1200), np.random.default_rng(0)
+    flow = np.sin(2 * np.pi * hours / 24) + 0.1 * rng.normal(size=1200)
+    x = np.stack([flow, 60 - 5 * flow + 0.5 * rng.normal(size=1200)], 1)
+    odd = x[:300].copy()
+    odd[200:212, 1] += 20
+    found = VAE(steps=60, width=16, random_state=0).fit([x]).detect([odd])
+    assert found.event[203:208].min() > 0
+    assert not found.outlier[:150].any()
+    assert found.p_value.min() < 0.01
+
+
 def test_events_are_runs_of_odd_steps():
     odd = torch.tensor([0, 1, 0, 1, 0, 0, 0, 0, 1, 1]) > 0
     series = torch.tensor([1, 1, 1, 1, 1, 1, 1, 1, 1, 2])

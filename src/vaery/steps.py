@@ -21,7 +21,8 @@ from vaery.surprise import BITS
 
 UPPER = 0.9  # the quantile whose distance from the median is the unit of oddness
 LEAST = 0.5  # bits: the smallest such unit
-PART = 4  # a score is the mean over this part of a window
+PART = 4  # a score is the mean over this part of a window …
+FEW = 4  # … and one of what is short over this part of that
 KEPT = 2000  # held-out scores that are kept for p-values
 HELD = 4000  # held-out windows that are looked at
 
@@ -131,6 +132,14 @@ def _scores(looked: Looked, channels: Any) -> tuple[Tensor, Tensor, Tensor]:
     return cells, most, all_
 
 
+def surprise(looked: Looked, channels: Any) -> Tensor:
+    """``[L]`` how far each step is from what the rest of its window tells: the oddest channel, a mean over a few steps.
+    It sees what is short, and odd beside its own neighbours."""
+    middle, unit = (torch.tensor(x, dtype=looked.bits.dtype) for x in channels)
+    cells = ((looked.bits - middle) / unit).nan_to_num(nan=0.0)
+    return smoothed(cells.amax(1), looked.series, max(1, looked.width // FEW))
+
+
 def smoothed(x: Tensor, series: Tensor, width: int) -> Tensor:
     """A moving mean ``[L]`` over ``width`` steps around each, that stays inside its record.
 
@@ -151,17 +160,25 @@ def learn(joint: Joint, held_out: Evidence, *, rng: Random) -> dict[str, Any]:
     and of the scores made of them; and the oddness of steps, sorted, as scores (higher is more ordinary)."""
     looked = look(joint, held_out[slice(0, HELD)], rng=rng)
     here = (looked.series > 0) & looked.apart.isfinite().any(1)
-    known = looked.apart[here]
-    middle = known.nanquantile(0.5, 0).nan_to_num(nan=0.0)
-    unit = (known.nanquantile(UPPER, 0).nan_to_num(nan=0.0) - middle).clamp(min=LEAST)
-    channels = [[round(float(v), 5) for v in x] for x in (middle, unit)]
+    channels, rest = _usual(looked.apart[here]), _usual(looked.bits[here])
     usual: dict[str, Any] = {"channels": channels, "scores": []}
     for score in _scores(looked, channels)[1:]:
         low, high = (float(score[here].quantile(q)) for q in (0.5, UPPER))
         usual["scores"].append([round(low, 5), round(max(high - low, 0.05), 5)])
-    scores = -oddness(looked, usual)[0][here]
+    score, near = _sorted(-oddness(looked, usual)[0][here]), _sorted(-surprise(looked, rest)[here])
+    return {"usual": usual, "score": score, "rest": {"channels": rest, "score": near}}
+
+
+def _usual(bits: Tensor) -> list[list[float]]:
+    """Of each channel of ``[N, C]`` the median, and the way up to the upper tenth."""
+    middle = bits.nanquantile(0.5, 0).nan_to_num(nan=0.0)
+    unit = (bits.nanquantile(UPPER, 0).nan_to_num(nan=0.0) - middle).clamp(min=LEAST)
+    return [[round(float(v), 5) for v in x] for x in (middle, unit)]
+
+
+def _sorted(scores: Tensor) -> list[float]:
     picked = scores[torch.linspace(0, len(scores) - 1, min(KEPT, len(scores))).long()]
-    return {"usual": usual, "score": sorted(round(float(s), 6) for s in picked)}
+    return sorted(round(float(s), 6) for s in picked)
 
 
 def events(outlier: Tensor, series: Tensor, reach: int) -> Tensor:

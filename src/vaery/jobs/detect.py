@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vaery import steps
@@ -61,9 +62,10 @@ def detect(
     ("together").
 
     Of series it is the steps that are odd: there is a row for each time step. Its bits are those of its cells, told by
-    the rest of its window with a stretch around it hidden; ``oddness``, which its p-value is of, is how far a moving
-    mean of what the latent alone tells is beyond the usual (:mod:`vaery.steps`); ``event`` numbers runs of outliers.
-    Neighbouring steps are alike, so the share of false alarms is a rough one, and p-values always have a tail.
+    the rest of its window with a stretch around it hidden; ``oddness``, by which steps are best ranked, is how far a
+    moving mean of what the latent alone tells is beyond the usual (:mod:`vaery.steps`). Its p-value is of the odder
+    of both, its oddness or its bits; ``event`` numbers runs of outliers.
+    Neighbouring steps are alike, so false alarms are counted by stretches, roughly, and p-values always have a tail.
 
     Two things are odd though no density of known cells sees them: a category that was never seen in training (its cell
     counts as unknown), and a cell that is filled where it does not apply, or empty where it always is filled. They come
@@ -118,12 +120,22 @@ def _steps(joint: Joint, evidence: Evidence, rng: Random, learned: Mapping[str, 
     worth fewer than they are; beyond them a Pareto tail goes on, always."""
     looked = steps.look(joint, evidence, rng=rng)
     odd, rank = steps.oddness(looked, learned["usual"])
-    p_value = pareto(-odd, learned["score"])
-    outlier = discoveries(p_value, fdr)
+    near = steps.surprise(looked, learned["rest"]["channels"])
+    either = torch.minimum(pareto(-odd, learned["score"]), pareto(-near, learned["rest"]["score"]))
+    p_value = (2 * either).clamp(max=1)  # two ways to be odd (Bonferroni)
+    outlier = _stretches(p_value, fdr, looked.width)
     cells = looked.bits.nan_to_num(nan=0.0)
     columns = {"bits": cells.sum(1), "oddness": odd, "p_value": p_value, "outlier": outlier}
     columns["event"] = steps.events(outlier, looked.series, looked.width)
     return {"steps": {**columns, "cells": cells, "rank": rank, "expected": looked.expected}}
+
+
+def _stretches(p_value: Tensor, fdr: float, width: int) -> Tensor:
+    """``[L]`` bool: as :func:`discoveries`, of stretches of ``width`` steps, each by its smallest p-value: neighbours
+    are alike, and do not count one by one. Odd are all steps that are as odd as the least odd stretch picked."""
+    lowest = F.pad(p_value, (0, -len(p_value) % width), value=1.0).view(-1, width).amin(1)
+    picked = discoveries(lowest, fdr)
+    return p_value <= lowest[picked].max() if bool(picked.any()) else torch.zeros_like(p_value, dtype=torch.bool)
 
 
 def conformal(score: Tensor, held_out: Sequence[float]) -> Tensor:
