@@ -399,6 +399,32 @@ def test_a_channel_that_is_all_empty_and_one_that_never_changes():
     assert np.allclose(filled[50:60, 1], 7, atol=0.5)
 
 
+def test_the_command_line_fills_and_makes_tables(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from vaery.cli.app import app
+
+    monkeypatch.chdir(tmp_path)
+    raw = long_frame(zone=None).drop(columns=["open", "state"])
+    raw.loc[20:25, "flow"] = np.nan
+    raw.to_csv("plant.csv", index=False)
+    asked = [
+        "fit plant.csv -o m.vaery --set kind=series --set steps=5 --set width=16",
+        "impute m.vaery plant.csv -o whole.csv",
+        "generate m.vaery -n 2 -o new.csv",
+        "detect m.vaery plant.csv -o odd.csv",
+    ]
+    for line in asked:
+        result = CliRunner().invoke(app, line.split())
+        assert result.exit_code == 0, (line, result.output, result.exception)
+    whole = pd.read_csv("whole.csv")
+    assert whole.shape == raw.shape
+    assert not whole.flow.isna().any()
+    assert whole.drop(columns="flow").equals(pd.read_csv("plant.csv").drop(columns="flow"))
+    assert list(pd.read_csv("new.csv").columns) == list(raw.columns)
+    assert len(pd.read_csv("odd.csv")) == len(raw)
+
+
 def test_saved_and_loaded_it_answers_the_same(fitted, tmp_path):
     from vaery import load
 

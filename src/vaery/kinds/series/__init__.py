@@ -8,11 +8,22 @@ import numpy as np
 
 from vaery.kinds.series.describe import describe
 from vaery.kinds.series.field import SeriesField
-from vaery.kinds.series.io import read, write
+from vaery.kinds.series.io import SUFFIXES, read, write
 from vaery.kinds.series.nets import decoder, encoder, suggest
 from vaery.kinds.series.pictures import plot
 
-__all__ = ["SeriesField", "decoder", "describe", "encoder", "looks_like", "plot", "read", "suggest", "write"]
+__all__ = [
+    "SUFFIXES",
+    "SeriesField",
+    "decoder",
+    "describe",
+    "encoder",
+    "looks_like",
+    "plot",
+    "read",
+    "suggest",
+    "write",
+]
 
 
 def looks_like(raw: Any) -> bool:

@@ -162,22 +162,23 @@ class CellsDensity(Density):
 
     def quantile(self, u: Tensor) -> Tensor:
         u = expand_mask(u, 5)
-        return self._each(lambda d, at: quantile(d, u), len(u))
+        return self._each(lambda d, at: quantile(d, u))
 
     def points(self, u: Tensor) -> Tensor:
         u = expand_mask(u, 5)
-        return self._each(lambda d, at: d.transport(u), len(u))
+        return self._each(lambda d, at: d.transport(u))
 
     def cdf(self, value: Tensor) -> Tensor:
         """P(X ≤ value) of each cell."""
         return self._each(lambda d, at: d.cdf(value[..., at]))
 
-    def _each(self, read: Callable[[Elementwise, Tensor], Tensor], many: int = 0) -> Tensor:
+    def _each(self, read: Callable[[Elementwise, Tensor], Tensor]) -> Tensor:
+        """The channels of all groups side by side; of more values than there are contexts, as many results."""
         made = [(at, read(density, at)) for at, density in self.groups]
-        shape = (many, *self.shape) if many else self.shape
+        lead = torch.broadcast_shapes(self.shape[:-1], *(part.shape[:-1] for _, part in made))
         if len(made) == 1:
-            return made[0][1].expand(shape)
-        out = made[0][1].new_zeros(shape)
+            return made[0][1].expand(*lead, self.shape[-1])
+        out = made[0][1].new_zeros(*lead, self.shape[-1])
         for at, part in made:
             out[..., at] = part.to(out.dtype)
         return out

@@ -11,6 +11,8 @@ import numpy as np
 from vaery.core.errors import DataError
 from vaery.core.members import member
 
+SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".json", ".feather", ".npy")  # what `write` makes
+
 
 def read(path: str | os.PathLike[str]) -> Any:
     """Series from a file or a database: a frame, or an array ``[N, T, C]``.
