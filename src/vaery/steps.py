@@ -1,7 +1,7 @@
 """Steps: which moments of long records are odd, where rows are windows that were cut from them.
 
 A step is looked at in the window in whose middle it is, in two ways: told by the rest of the window, with a stretch
-around it hidden; and told by the latent alone, which keeps to what the whole window is like.
+around it hidden; and told by the latent of that rest alone, which keeps to what the whole window is like.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from vaery.joint import Joint
 from vaery.surprise import BITS
 
 UPPER = 0.9  # the quantile whose distance from the median is the unit of oddness
-LEAST = 0.5  # bits: the smallest such unit
+LEAST = 0.5, 0.05  # the smallest such unit, of bits and of distances
 PART = 4  # a score is the mean over this part of a window …
 FEW = 4  # … and one of what is short over this part of that
 KEPT = 2000  # held-out scores that are kept for p-values
@@ -33,7 +33,7 @@ class Looked:
 
     Attributes:
         bits: ``[L, C]`` of each cell, told by the rest of its window; NaN where it is not known.
-        apart: the same, told by the latent alone.
+        apart: how far each number is from what the latent alone tells, in packed units; of levels their bits.
         expected: ``[L, C]`` packed values that the rest of the window tells.
         series: ``[L]`` which record a step is of.
         width: of the moving mean of scores.
@@ -68,12 +68,12 @@ def look(joint: Joint, evidence: Evidence, *, rng: Random) -> Looked:
         rest = known & ~mine
         hidden = joint.infer(part.hide({name: ~mine.expand_as(known)}), rng=noise, mean=True)
         density = hidden[name].density.given(zeroed(value, rest), rest)
-        whole = joint.infer(part, rng=noise, mean=True, estimate=1.0)
-        nothing = torch.zeros_like(known)
-        alone = whole[name].density.given(torch.zeros_like(value), nothing)
-        for signal, told in (("rest", density), ("apart", alone)):
-            bits = -BITS * told.log_prob(value, known)[0]
-            found[signal].append(bits.masked_fill(~known, torch.nan).cpu())
+        alone = hidden[name].density.given(torch.zeros_like(value), torch.zeros_like(known))
+        bits, surprise = (-BITS * told.log_prob(value, known)[0] for told in (density, alone))
+        numbers = joint.fields[name].remote(known) >= 0
+        off = torch.where(numbers, (value - alone.mean()[0]).abs(), surprise)
+        for signal, found_here in (("rest", bits), ("apart", off)):
+            found[signal].append(found_here.masked_fill(~known, torch.nan).cpu())
         found["expected"].append(density.mode()[0].cpu())
     line = {signal: on_line(torch.cat(parts), spans, own) for signal, parts in found.items()}
     width = max(1, joint.fields[name].mask[0] // PART)
@@ -114,9 +114,9 @@ def records(spans: Tensor) -> Tensor:
 def oddness(looked: Looked, usual: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
     """``[L]`` how odd each step is, and ``[L, C]`` how odd each channel is there, in units of what is usual.
 
-    Told by the latent alone, since a stretch that is odd as a whole tells its own steps well. Two moving means are
-    looked at, of the bits of all channels and of the oddest channel; each counts by how far it is beyond its usual, on
-    a logarithmic scale.
+    Told by the latent alone, since a stretch that is odd as a whole tells its own steps well; by distances and not by
+    bits, since a density that expects to be wrong somewhere forgives what is odd there. Two moving means are looked at,
+    of all channels and of the oddest one; each counts by how far it is beyond its usual, on a logarithmic scale.
     """
     cells, *scores = _scores(looked, usual["channels"])
     parts = [torch.asinh((s - middle) / unit) for s, (middle, unit) in zip(scores, usual["scores"], strict=True)]
@@ -124,7 +124,7 @@ def oddness(looked: Looked, usual: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
 
 
 def _scores(looked: Looked, channels: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """Each channel beyond its usual ``[L, C]``; moving means of the largest of these, and of all bits, ``[L]``."""
+    """Each channel beyond its usual ``[L, C]``; moving means of the largest of these, and of all together, ``[L]``."""
     middle, unit = (torch.tensor(x, dtype=looked.apart.dtype) for x in channels)
     cells = ((looked.apart - middle) / unit).nan_to_num(nan=0.0)
     total = (looked.apart - middle).nan_to_num(nan=0.0).sum(1)
@@ -160,7 +160,7 @@ def learn(joint: Joint, held_out: Evidence, *, rng: Random) -> dict[str, Any]:
     and of the scores made of them; and the oddness of steps, sorted, as scores (higher is more ordinary)."""
     looked = look(joint, held_out[slice(0, HELD)], rng=rng)
     here = (looked.series > 0) & looked.apart.isfinite().any(1)
-    channels, rest = _usual(looked.apart[here]), _usual(looked.bits[here])
+    channels, rest = _usual(looked.apart[here], LEAST[1]), _usual(looked.bits[here], LEAST[0])
     usual: dict[str, Any] = {"channels": channels, "scores": []}
     for score in _scores(looked, channels)[1:]:
         low, high = (float(score[here].quantile(q)) for q in (0.5, UPPER))
@@ -169,10 +169,10 @@ def learn(joint: Joint, held_out: Evidence, *, rng: Random) -> dict[str, Any]:
     return {"usual": usual, "score": score, "rest": {"channels": rest, "score": near}}
 
 
-def _usual(bits: Tensor) -> list[list[float]]:
+def _usual(bits: Tensor, least: float) -> list[list[float]]:
     """Of each channel of ``[N, C]`` the median, and the way up to the upper tenth."""
     middle = bits.nanquantile(0.5, 0).nan_to_num(nan=0.0)
-    unit = (bits.nanquantile(UPPER, 0).nan_to_num(nan=0.0) - middle).clamp(min=LEAST)
+    unit = (bits.nanquantile(UPPER, 0).nan_to_num(nan=0.0) - middle).clamp(min=least)
     return [[round(float(v), 5) for v in x] for x in (middle, unit)]
 
 
