@@ -354,6 +354,14 @@ def test_events_are_runs_of_odd_steps():
     assert steps.events(odd, series, 3).tolist() == [0, 1, 1, 1, 0, 0, 0, 0, 2, 3]
 
 
+def test_no_privacy_is_promised_for_windows_that_share_steps():
+    model = VAE(private=8.0, kind="series", steps=2)
+    with pytest.raises(DataError, match="several windows"):
+        model.fit([walk(400)], verbose=False)
+    short = [walk(24, seed=i) for i in range(40)]
+    assert not overlap(series.describe(short).spans(short))
+
+
 def test_windows_on_a_line_answer_once():
     found = cut(np.arange(100), np.repeat([0, 1], [60, 40]), 16, 5)
     own = steps.owned(torch.from_numpy(found.span), 16)

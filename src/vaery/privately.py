@@ -17,7 +17,7 @@ from vaery.joint import Joint
 from vaery.private import Private, small
 from vaery.private.scores import noisy
 from vaery.private.trainer import PrivateTrainer, planned
-from vaery.regime import Regime
+from vaery.regime import Regime, overlap
 from vaery.train import Plan
 
 HELD_OUT = 0.1  # the share of rows that calibrates scores, and trains nothing
@@ -52,6 +52,12 @@ class PrivateRegime(Regime[PrivateTrainer]):
         """Each row by a coin of its own, and none in both, so that whether a row is there moves no other row."""
         if rows.rows == 0:
             raise DataError("there are no rows to fit; at least one row was expected")
+        spans = getattr(rows, "spans", None)
+        if spans is not None and overlap(spans):
+            raise DataError(
+                "private= promises that no single row shows, and one step of these series is in several windows; give "
+                "records of their own, arrays [time, channel] of one window at most"
+            )
         share = min(HELD_OUT, MOST_HELD_OUT / rows.rows) if rows.rows >= FEW else 0.0
         held = rng.uniform((rows.rows,)) < share
         return Some(rows, (~held).nonzero()[:, 0]), rows[held.nonzero()[:, 0]]
