@@ -82,7 +82,7 @@ def cover(places: Tensor, worth: Tensor, covered: Tensor, n: int) -> tuple[Tenso
 
     >>> places = torch.tensor([[0.0], [0.1], [0.2], [9.0], [9.1]])
     >>> cover(places, torch.ones(5), torch.zeros(5, dtype=torch.bool), 2)[0].tolist()
-    [1, 3]
+    [2, 3]
     """
     if len(places) < 2:
         free = (~covered).nonzero()[:n, 0]
