@@ -117,7 +117,7 @@ def teach(
                 watch(Progress(share, left, 0, math.nan))
 
         seconds = None if plan.seconds is None else labels.SHARE * plan.seconds
-        found = labels.teach(joint, rows, rng.spawn(device="cpu"), seconds, tell)
+        found = labels.teach(joint, rows, rng.spawn(device="cpu"), seconds, tell, plan.steps)
     spent = time.perf_counter() - start
     left = None if plan.seconds is None else max(0.2 * plan.seconds, plan.seconds - spent)
     return found, replace(plan, seconds=left), spent

@@ -40,6 +40,7 @@ def teach(
     rng: Random,
     seconds: float | None = None,
     watch: Callable[[float], None] | None = None,
+    steps: int = Lessons.steps,
 ) -> dict[str, dict[str, Any]]:
     """Teach every reader of ``joint``, and settle how far it is to be believed.
 
@@ -49,6 +50,7 @@ def teach(
         rng: where draws come from.
         seconds: the time that there is for this.
         watch: told the share that is done.
+        steps: of the model's own training: where no time is set, slow readers are taught for no more than that.
 
     Returns:
         Label → what was found: ``"labelled"`` rows, the ``"weights"`` of its readers by name, the ``"temperature"``.
@@ -65,7 +67,7 @@ def teach(
         device = joint.device
         with isolated(rng.seed()):
             reader.cpu()
-            found[name] = _Teacher(reader, others.to("cpu"), labels.cpu(), fields, rng, time_left, watch).teach()
+            found[name] = _Teacher(reader, others.to("cpu"), labels.cpu(), fields, rng, time_left, watch, steps).teach()
             reader.to(device).requires_grad_(False)
     return found
 
@@ -79,6 +81,7 @@ class _Teacher:
     rng: Random
     seconds: float | None
     watch: Callable[[float], None] | None
+    steps: int
 
     def teach(self) -> dict[str, Any]:
         started = time.monotonic()
@@ -123,6 +126,7 @@ class _Teacher:
             answers[NEAR - LINE] = near.log()  # what neighbours say themselves, and not what was learned from them
             teacher = mixed(cooled(torch.stack(answers), sure), weight, temperature).exp()
         lessons = Lessons()
+        lessons = replace(lessons, steps=min(lessons.steps, self.steps))
         if self.seconds is not None:
             left = max(1.0, self.seconds - (time.monotonic() - started))
             lessons = replace(lessons, steps=10**9, seconds=left)
@@ -151,6 +155,7 @@ class _Teacher:
         """Nothing but the network can read the other fields: it is tried on rows that it had not seen in short lessons,
         for its temperature."""
         lessons = Lessons()
+        lessons = replace(lessons, steps=min(lessons.steps, self.steps))
         if self.seconds is not None:
             lessons = replace(lessons, steps=10**9, seconds=0.7 * self.seconds)
         learn(self.reader, self.rows, self.labels, self.fields, lessons, self.rng, None, self.watch)
