@@ -23,7 +23,7 @@ class Classifier(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        block = lambda a, b: (nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2))  # noqa: E731
+        block = lambda a, b: (nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2))
         self.net = nn.Sequential(*block(1, 12), *block(12, 24), *block(24, 48), nn.Dropout(0.3))
         self.head = nn.Linear(48 * BANDS // 8, 10)
 
@@ -72,6 +72,6 @@ def disturbed(x: Tensor, rng: Random) -> Tensor:
     x = torch.where((at >= 0)[..., None], x.gather(1, at.clamp(min=0)[..., None].expand_as(x)), FLOOR)
     place = (torch.arange(BANDS) * (1 + 0.12 * (2 * rng.uniform((len(x), 1)) - 1))).clamp(max=BANDS - 1.01)
     low, share = place.long(), (place - place.floor())[:, None]
-    pick = lambda band: x.gather(2, band[:, None].expand_as(x))  # noqa: E731
+    pick = lambda band: x.gather(2, band[:, None].expand_as(x))
     x = pick(low) * (1 - share) + pick(low + 1) * share
     return (x + 0.5 * rng.normal(tuple(x.shape))).clamp(min=FLOOR) + 0.3 * rng.normal((len(x), 1, 1))

@@ -78,7 +78,7 @@ def digits(asked: Asked, name: str) -> Task:
         "Griffin-Lim of real clips": lambda s, _: {"accuracy": s.of(there_and_back(s.speech), s.speech.test_digits)},
         "real rows": lambda s, _: {"accuracy": s.of(s.speech.test, s.speech.test_digits)},
     }
-    judged = lambda seed: _judged(speech(asked, name), seed, asked.few(25, 1))  # noqa: E731
+    judged = lambda seed: _judged(speech(asked, name), seed, asked.few(25, 1))
     return Task("digits", {**asked.config, "data": name, "each": each}, judged, methods, data=asked.name(name),
                 ours=frozenset({"vaery", "vaery, temperature 0.7"}))  # fmt: skip
 

@@ -112,7 +112,7 @@ def bar(data: str, metric: Metric, values: Values, about: Mapping[str, Any]) -> 
         if not m.startswith(OURS) and m not in NO_RIVALS and metric.name in v
     }
     ranked = sorted(others, key=lambda m: metric.loss(others[m]["mean"]))
-    shown = lambda names: ", ".join(f"{m} {number(others[m])}" for m in names[:2])  # noqa: E731
+    shown = lambda names: ", ".join(f"{m} {number(others[m])}" for m in names[:2])
     return Bar(
         data,
         metric.title,
@@ -160,7 +160,7 @@ def details(results: Results) -> list[tuple[str, list[str], list[list[str]]]]:
 
 def rows(values: Values, names: list[str]) -> list[list[str]]:
     order = sorted(values, key=lambda m: (not m.startswith(OURS), m))
-    cell = lambda of, name: number(of[name]) if name in of else "–"  # noqa: E731
+    cell = lambda of, name: number(of[name]) if name in of else "–"
     return [
         [m, *(cell(values[m], n) for n in names), str(values[m]["seconds"]["n"]), f"{values[m]['seconds']['mean']:.0f}"]
         for m in order

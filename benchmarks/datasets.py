@@ -71,7 +71,7 @@ def parts(folder: Path, name: str, rows: int, tests: int, seed: int) -> tuple[pd
     frame = with_numbers(table(folder, name))
     order = np.random.default_rng(1000 + seed).permutation(len(frame))
     cut = min(rows, len(frame) * rows // (rows + tests))
-    take = lambda at: frame.iloc[at].reset_index(drop=True)  # noqa: E731
+    take = lambda at: frame.iloc[at].reset_index(drop=True)
     return take(order[:cut]), take(order[cut : cut + tests])
 
 

@@ -82,5 +82,5 @@ def mixed(x: Tensor, y: Tensor, stream: torch.Generator) -> tuple[Tensor, Tensor
     rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=stream)))
     share = torch.from_numpy(rng.beta(MIXING, MIXING, len(x))).float()
     other = torch.randperm(len(x), generator=stream)
-    blend = lambda a: share.view(-1, *[1] * (a.dim() - 1)) * a + (1 - share.view(-1, *[1] * (a.dim() - 1))) * a[other]  # noqa: E731
+    blend = lambda a: share.view(-1, *[1] * (a.dim() - 1)) * a + (1 - share.view(-1, *[1] * (a.dim() - 1))) * a[other]
     return blend(x), blend(y)

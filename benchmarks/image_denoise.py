@@ -73,7 +73,7 @@ def median(s: Setting, sigma: int) -> np.ndarray:
     """The better of two windows."""
     from scipy.ndimage import median_filter
 
-    filtered = lambda images, size: median_filter(images, (1, size, size))  # noqa: E731
+    filtered = lambda images, size: median_filter(images, (1, size, size))
     best = max(WINDOWS, key=lambda size: psnr(s.known, filtered(s.known_noisy[sigma], size)))
     return filtered(s.noisy[sigma], best)
 

@@ -79,7 +79,7 @@ def neighbours(s: Setting, draws: int) -> np.ndarray:
     """The hidden halves of the training images whose visible halves are nearest, one a draw."""
     from sklearn.neighbors import NearestNeighbors
 
-    seen = lambda images: images[:, ~s.hidden].astype(np.float32)  # noqa: E731
+    seen = lambda images: images[:, ~s.hidden].astype(np.float32)
     index = NearestNeighbors(n_neighbors=draws, algorithm="brute").fit(seen(s.x.train))
     return s.x.train[index.kneighbors(seen(s.x.test[s.rows]), return_distance=False).T]
 

@@ -51,7 +51,7 @@ def ours(asked: Asked, name: str, x: Images, seed: int) -> dict[str, Any]:
 def pca(x: Images, size: int) -> Any:
     from sklearn.decomposition import PCA
 
-    flat = lambda images: images.reshape(len(images), -1) / 255.0  # noqa: E731
+    flat = lambda images: images.reshape(len(images), -1) / 255.0
     model = PCA(size, svd_solver="full").fit(flat(x.train))
     return lambda images: model.transform(flat(images))
 
@@ -61,6 +61,6 @@ def umap(asked: Asked, x: Images, seed: int) -> dict[str, Any]:
     rows, values = subset(ROWS, len(x.train), seed), {}
     for key, size in SIZES.items():
         took, made = asked.peer("umap", {"size": size, "seed": seed}, train=x.train[rows], test=x.test)
-        place = lambda images, made=made: made["train" if len(images) == len(rows) else "test"]  # noqa: E731
+        place = lambda images, made=made: made["train" if len(images) == len(rows) else "test"]
         values |= {**judged(x, seed, {key: place}), f"fit_seconds_{key}": took["fit_seconds"]}
     return values

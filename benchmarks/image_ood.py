@@ -49,7 +49,7 @@ def task(asked: Asked, name: str) -> Task:
 
 def fashion(asked: Asked) -> list[Setting]:
     inside, outside = images(asked, "fashion_mnist"), images(asked, "mnist")
-    few = lambda x: x[np.linspace(0, len(x) - 1, min(len(x), TESTS)).astype(int)]  # noqa: E731
+    few = lambda x: x[np.linspace(0, len(x) - 1, min(len(x), TESTS)).astype(int)]
     return [Setting("fashion_mnist", inside.train, few(inside.test), few(outside.test))]
 
 
@@ -86,7 +86,7 @@ def pca(s: Setting, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """What 95 % of the variance cannot reconstruct."""
     from sklearn.decomposition import PCA
 
-    flat = lambda x: x.reshape(len(x), -1) / 255.0  # noqa: E731
+    flat = lambda x: x.reshape(len(x), -1) / 255.0
     model = PCA(VARIANCE, svd_solver="full").fit(flat(s.train))
     return both(s, lambda x: ((model.inverse_transform(model.transform(flat(x))) - flat(x)) ** 2).sum(1))
 
@@ -95,6 +95,6 @@ def neighbours(s: Setting, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The distance to the fifth neighbour."""
     from sklearn.neighbors import NearestNeighbors
 
-    flat = lambda x: x.reshape(len(x), -1).astype(np.float32)  # noqa: E731
+    flat = lambda x: x.reshape(len(x), -1).astype(np.float32)
     model = NearestNeighbors(n_neighbors=NEIGHBOURS, algorithm="brute").fit(flat(s.train))
     return both(s, lambda x: model.kneighbors(flat(x))[0][:, -1])

@@ -18,7 +18,7 @@ def task(asked: Asked, name: str) -> Task:
     """Everybody takes turns, so there is one line: rows a CPU second of each, and ratios within rounds (medians)."""
     rows, rounds = asked.few(TRAINED, 1280), asked.few(ROUNDS, 2)
     config = {"data": name, "rows": rows, "made": SAMPLED, "rounds": rounds, "batch": 128}
-    measured = lambda _, seed: raced(asked, rows, rounds)  # noqa: E731
+    measured = lambda _, seed: raced(asked, rows, rounds)
     return Task("speed", config, lambda seed: (), {"vaery": measured}, once=frozenset({"vaery"}), data=name)
 
 

@@ -91,7 +91,7 @@ def rows(asked: Asked, name: str, seed: int, count: int = 0) -> Rows:
     many = count or round(float(share.rstrip(" %")) / 100 * len(inside))
     known = np.arange(len(inside)) < many
     known[[np.flatnonzero(y[inside] == c)[0] for c in np.unique(y[inside])]] = True  # one of each class at least
-    take = lambda at: x.iloc[at].reset_index(drop=True)  # noqa: E731
+    take = lambda at: x.iloc[at].reset_index(drop=True)
     return Rows(take(inside), y[inside], known, take(outside), y[outside])
 
 

@@ -41,7 +41,7 @@ def pairs(real: pd.DataFrame, synthetic: pd.DataFrame, bins: int = 10, strong: f
     """
     numbers = set(numeric(real))
     edges = {c: np.histogram_bin_edges(real[c], bins) for c in numbers}
-    label = lambda f, c: np.digitize(f[c], edges[c]) if c in numbers else f[c].to_numpy()  # noqa: E731
+    label = lambda f, c: np.digitize(f[c], edges[c]) if c in numbers else f[c].to_numpy()
     a, b = ({c: label(part, c) for c in real} for part in (real, synthetic))
     scores = []
     for c, d in itertools.combinations(real, 2):
@@ -118,7 +118,7 @@ def closeness(train: pd.DataFrame, test: pd.DataFrame, synthetic: pd.DataFrame, 
     a, b, s = (one_hot(part, of, train) for part in (train, test, some))
     to_train, to_test = (NearestNeighbors(n_neighbors=1).fit(x).kneighbors(s)[0][:, 0] for x in (a, b))
     closer = (to_train < to_test).mean() + (to_train == to_test).mean() / 2
-    rows_of = lambda frame: pd.util.hash_pandas_object(frame.astype(str), index=False)  # noqa: E731
+    rows_of = lambda frame: pd.util.hash_pandas_object(frame.astype(str), index=False)
     made = rows_of(synthetic)
     copies = {"copies": made.isin(rows_of(train)).mean(), "copies_of_test": made.isin(rows_of(test)).mean()}
     return {"closer_to_train": float(closer), **{k: float(v) for k, v in copies.items()}}

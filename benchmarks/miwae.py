@@ -20,7 +20,7 @@ class Net(nn.Module):
 
     def __init__(self, columns: int) -> None:
         super().__init__()
-        layers = lambda a, b: nn.Sequential(  # noqa: E731
+        layers = lambda a, b: nn.Sequential(
             nn.Linear(a, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, b)
         )
         self.encoder, self.decoder = layers(columns, 2 * LATENT), layers(LATENT, 3 * columns)
@@ -52,9 +52,7 @@ def fill(holed: pd.DataFrame, seed: int, draws: int) -> tuple[pd.DataFrame, list
             points.append((weight[..., None] * p.mean).sum(0))
             pick = torch.multinomial(weight.T, draws, replacement=True).T
             tables.append(p.sample().gather(0, pick[..., None].expand(-1, -1, x.shape[1])))
-    back = lambda t: holed.fillna(  # noqa: E731
-        pd.DataFrame(t.numpy(), columns=holed.columns, index=holed.index) * sd + mean
-    )
+    back = lambda t: holed.fillna(pd.DataFrame(t.numpy(), columns=holed.columns, index=holed.index) * sd + mean)
     return back(torch.cat(points)), [back(t) for t in torch.cat(tables, 1)]
 
 

@@ -29,7 +29,7 @@ OURS, THEIRS = (2, 6), (2, 12)  # epochs
 
 
 def speed(asked: Asked, name: str) -> Task:
-    setting = lambda seed: filled(adult_predict.rows(asked).train)  # noqa: E731
+    setting = lambda seed: filled(adult_predict.rows(asked).train)
 
     def ours(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
         epochs(asked, rows.head(500), seed, 1)  # so that neither pays for what a first fit imports

@@ -162,7 +162,7 @@ def discoveries(asked: Asked, name: str) -> Task:
         told = {"false_share": np.mean(false), "found": np.mean(found), "clean": np.mean(clean)}
         return {**{k: float(v) for k, v in told.items()}, "sets": len(sets), **took}
 
-    setting = lambda seed: rows(asked, name, seed)[1]  # noqa: E731
+    setting = lambda seed: rows(asked, name, seed)[1]
     config = {"rows": ROWS, "tests": TESTS, "set": SET, "planted": PLANTED, "cells": 0.5, "quick": asked.quick}
     return Task("fdr", config, setting, {"vaery": ours}, data=name)
 

@@ -46,7 +46,7 @@ def forest(train: np.ndarray, tests: Series, seconds: float, seed: int) -> Serie
     mean, sd = _scale(train)
     learned = _windows((train - mean) / sd)[:: max(1, len(train) // MOST)]
     model = IsolationForest(n_estimators=100, random_state=seed).fit(learned.reshape(len(learned), -1))
-    flat = lambda x: _windows((x - mean) / sd)[::4].reshape(-1, WINDOW * train.shape[1])  # noqa: E731
+    flat = lambda x: _windows((x - mean) / sd)[::4].reshape(-1, WINDOW * train.shape[1])
     return [_spread(np.repeat(-model.score_samples(flat(x)), 4)[: len(x) - WINDOW + 1], len(x)) for x in tests]
 
 

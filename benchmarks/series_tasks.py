@@ -187,7 +187,7 @@ def labelled(asked: Asked, name: str) -> list[Labelled]:
         found = [Labelled(p, z["train"].astype(float), [(z["test"].astype(float), z["test_label"])]) for p, z in parts]
     if not asked.quick:
         return found
-    few = lambda x, y: (x[(at := max(0, int(y.argmax()) - 500)) : at + 2000], y[at : at + 2000])  # noqa: E731
+    few = lambda x, y: (x[(at := max(0, int(y.argmax()) - 500)) : at + 2000], y[at : at + 2000])
     return [Labelled(f.name, f.train[-1500:], [few(x, y) for x, y in f.tests][:2]) for f in found[:1]]
 
 

@@ -22,7 +22,7 @@ def times(ratio: Mapping[str, float]) -> str:
 
 def train(line: Mapping[str, Any]) -> list[dict[str, str]]:
     ratio, speed, bound = line["ratios"], line["rows_per_second"], line["bound"]
-    rate = lambda name: f"{speed[name]:,.0f} rows/s, ELBO {bound[name]:.2f}"  # noqa: E731
+    rate = lambda name: f"{speed[name]:,.0f} rows/s, ELBO {bound[name]:.2f}"
     found = []
     for name, least in (("fp32", 1.7), ("bf16", 2.4)):
         against = ratio[f"{name} / pythae"]
@@ -41,7 +41,7 @@ def train(line: Mapping[str, Any]) -> list[dict[str, str]]:
 def bound(line: Mapping[str, Any]) -> list[dict[str, str]]:
     """The plan that counts is named in the configuration, before it is run; the others show how much hangs on it."""
     peer, counts = line["peer_seconds"], line["config"]["counts"]
-    said = lambda s: "not reached" if s is None else f"{s:.0f} s = 1/{peer / s:.1f}"  # noqa: E731
+    said = lambda s: "not reached" if s is None else f"{s:.0f} s = 1/{peer / s:.1f}"
     passed = line["seconds"][counts] is not None and line["seconds"][counts] <= peer / 4
     rest = "; ".join(f"{name}: {said(s)}" for name, s in line["seconds"].items() if name != counts)
     metric = f"CPU seconds to pythae's held-out ELBO after {len(line['peer'])} epochs ({line['goal']:.2f} nats)"

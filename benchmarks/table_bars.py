@@ -66,7 +66,7 @@ def quality(results: Results) -> list[Bar]:
 def bar(rule: Rule, tables: list[str], means: Mapping[str, Spread], best: str, about: Mapping[str, Any]) -> Bar:
     shown = {m: v for m, v in means.items() if not m.startswith(OURS)}
     ranked = sorted((m for m in shown if m not in NO_RIVALS), key=lambda m: rule.loss(shown[m]["mean"]))
-    said = lambda names: ", ".join(f"{m} {number(shown[m])}" for m in names)  # noqa: E731
+    said = lambda names: ", ".join(f"{m} {number(shown[m])}" for m in names)
     peers, others = ([m for m in ranked if is_peer(m) is kind][:2] for kind in (True, False))
     if rule.shown in shown and rule.shown not in peers + others:
         (peers if is_peer(rule.shown) else others).append(rule.shown)
@@ -120,7 +120,7 @@ def growing(results: Results) -> list[Bar]:
     peak = max(of[n]["peak"]["mean"] for n in sizes) / 1e3
     grows = max(row[sizes[-1]] / row[sizes[0]], step[sizes[-1]] / step[sizes[0]])
     data = f"Parquet, {sizes[0]:,} to {sizes[-1]:,} rows × 20"
-    each = lambda times: ", ".join(f"{1e6 * times[n]:.1f}" for n in sizes)  # noqa: E731
+    each = lambda times: ", ".join(f"{1e6 * times[n]:.1f}" for n in sizes)
     flat = f"**{grows:.2f} ×** (read and packed {each(row)} µs; a step {each(step)} µs)"
     return [
         Bar(data, "CPU seconds a row, largest over smallest", f"≤ {FLAT} ×", flat, "", "", won(grows <= FLAT), about),

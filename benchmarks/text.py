@@ -75,7 +75,7 @@ def latent(model: object, texts: list[str]) -> dict:
 
 def bits(asked: Asked) -> Task:
     """Bits for each byte of yelp's sentences, with a line end each."""
-    size = lambda texts: sum(len(text.encode()) + 1 for text in texts) * np.log(2)  # noqa: E731
+    size = lambda texts: sum(len(text.encode()) + 1 for text in texts) * np.log(2)
 
     def ours(x: dict, seed: int) -> dict:
         model, took = asked.fit("yelp", x["train"], seed)

@@ -80,7 +80,7 @@ def bigram(field: Any, train: list[str], test: list[str]) -> float:
     """The log-likelihood of all test texts, each piece given the one before it; pairs are smoothed by single pieces as
     Witten and Bell (1991) do, these by even chances."""
     start, end = -1, len(field.pieces)
-    cut = lambda text: [start, *field.cutter.encode(text), end]  # noqa: E731
+    cut = lambda text: [start, *field.cutter.encode(text), end]
     pairs: Counter = Counter()
     for text in train:
         codes = cut(text)

@@ -68,7 +68,7 @@ def describe(about: dict[str, Any]) -> str:
 
 def table(head: list[str], rows: list[list[str]]) -> list[str]:
     """A Markdown table."""
-    line = lambda cells: "| " + " | ".join(cells) + " |"  # noqa: E731
+    line = lambda cells: "| " + " | ".join(cells) + " |"
     return [line(head), line(["---"] * len(head)), *(line(row) for row in rows), ""]
 
 
@@ -84,7 +84,7 @@ def bar_table(found: list[Bar], sources: Sources) -> list[str]:
 
 def tally(found: list[Bar]) -> str:
     """How many bars were won, tied and lost, and which were lost; and how many are open, because ours was not run."""
-    count = lambda word: sum(bar.verdict.startswith(word) for bar in found)  # noqa: E731
+    count = lambda word: sum(bar.verdict.startswith(word) for bar in found)
     lost = "; ".join(f"{bar.data}, {bar.metric}" for bar in found if bar.verdict.startswith("lost"))
     still = f", {count('open')} open" if count("open") else ""
     return f"{count('won')} won, {count('tie')} tied, {count('lost')} lost{' (' + lost + ')' if lost else ''}{still}."

@@ -261,7 +261,7 @@ class LinearGaussian:
 def linear_gaussian(columns: int = 4, latent: int = 2, second: int = 0, seed: int = 0) -> LinearGaussian:
     """A random :class:`LinearGaussian`, with a second level if ``second`` is its size."""
     rng = Random(seed)
-    draw = lambda *shape: rng.normal(shape).double()  # noqa: E731
+    draw = lambda *shape: rng.normal(shape).double()
     return LinearGaussian(
         levels=(latent, second) if second else (latent,),
         weight=draw(columns, latent + second),
@@ -286,7 +286,7 @@ class Labelled:
 
     def __init__(self, levels: int = 3, columns: int = 2, guess: nn.Module | None = None, seed: int = 0) -> None:
         rng = Random(seed)
-        draw = lambda *shape: rng.normal(shape).double()  # noqa: E731
+        draw = lambda *shape: rng.normal(shape).double()
         self.levels, self.prior = levels, draw(levels).log_softmax(0)
         self.plain = LinearGaussian((1,), draw(columns, 1), torch.zeros(columns).double(), torch.ones(columns).double())
         self.centres = 2 * draw(levels, columns)

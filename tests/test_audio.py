@@ -507,7 +507,7 @@ def test_noise_is_taken_off(strength):
 def test_at_the_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     kind.write({"sound": tones(), "label": labels()}, "all")
-    run = lambda *words: CliRunner().invoke(app, list(words), catch_exceptions=False)  # noqa: E731
+    run = lambda *words: CliRunner().invoke(app, list(words), catch_exceptions=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert run("fit", "all", "-o", "m.vaery", "--epochs", "1").exit_code == 0

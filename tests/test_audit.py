@@ -320,7 +320,7 @@ def test_canaries_are_new_rows_of_old_values(kind):
     }[kind]()
     planted, canaries = plant(raw, 7, seed=3, times=2)
     assert type(planted) is type(canaries) is type(raw)
-    as_frame = lambda x: x.to_pandas() if hasattr(x, "to_pandas") else pd.DataFrame(x)  # noqa: E731
+    as_frame = lambda x: x.to_pandas() if hasattr(x, "to_pandas") else pd.DataFrame(x)
     whole, before, new = as_frame(planted), as_frame(raw), as_frame(canaries)
     assert (len(whole), len(new)) == (214, 7)
     pd.testing.assert_frame_equal(whole[:200], before)

@@ -407,7 +407,7 @@ def test_a_type_too_small_fails_and_names_the_constraint():
     assert rules.constraints
     free = {"a": np.ones(2, dtype=bool), "b": np.zeros(2, dtype=bool)}
     packed = schema.pack(raw.tail(2)).values["table"]
-    redraw = lambda rows: {"table": packed[torch.zeros(len(rows), dtype=torch.long)]}  # noqa: E731
+    redraw = lambda rows: {"table": packed[torch.zeros(len(rows), dtype=torch.long)]}
     with pytest.raises(QueryError, match=r"'a = b \* 10'"):
         keep(wide, schema, raw.tail(2), free=free, redraw=redraw)
 
@@ -442,7 +442,7 @@ def test_rows_that_are_redrawn_follow_the_conditional():
     rules = Rules(parse_all(["a < b"]))
     pool = schema.pack(raw).values["table"]
     pick = torch.Generator().manual_seed(0)
-    redraw = lambda rows: {"table": pool[torch.randint(len(pool), (len(rows),), generator=pick)]}  # noqa: E731
+    redraw = lambda rows: {"table": pool[torch.randint(len(pool), (len(rows),), generator=pick)]}
     free = {name: np.ones(4000, dtype=bool) for name in "ab"}
     out = keep(rules, schema, raw, free=free, redraw=redraw)
     assert (out.a < out.b).all()

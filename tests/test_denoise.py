@@ -109,7 +109,7 @@ def test_flipped_black_and_white_by_enumeration():
     found, _ = expected(joint, value, with_strength(Salt(field.scale), 0.3))
     white = offered(joint, 1).mean()[0, 0, ..., 0]
     y = value[..., 0].float()
-    like = lambda x: 0.7 * (y == x) + 0.15  # noqa: E731 - half of what is replaced is replaced by each
+    like = lambda x: 0.7 * (y == x) + 0.15  # half of what is replaced is replaced by each
     torch.testing.assert_close(
         found[..., 0], white * like(1) / (white * like(1) + (1 - white) * like(0)), atol=1e-4, rtol=0
     )
@@ -202,7 +202,7 @@ def test_masked_pixels_have_no_influence_and_are_filled(what, likelihood):
     seen[:, 2:4, 4:8] = False
     seen[3] = False
     other = torch.where(seen[..., None], value, 50 - value)
-    made = lambda: Shrink(field.scale, 2) if what == "shrink" else corruption(what, None, field.scale)  # noqa: E731
+    made = lambda: Shrink(field.scale, 2) if what == "shrink" else corruption(what, None, field.scale)
     (a, s), (b, t) = expected(joint, value, made(), seen), expected(joint, other, made(), seen)
     assert torch.equal(a, b)
     assert torch.equal(s, t)
@@ -216,7 +216,7 @@ def test_the_jobs_keep_the_contract():
     check_job(denoise, joint, rows)
     check_job(denoise, joint, rows, noise="salt", draws=2)
     check_job(upscale, joint, rows)
-    ask = lambda rows: expected_rows(joint, rows, lambda scale: corruption("salt", None, scale), rng=Random(5))  # noqa: E731
+    ask = lambda rows: expected_rows(joint, rows, lambda scale: corruption("salt", None, scale), rng=Random(5))
     torch.testing.assert_close(ask(rows[slice(0, 1)]).values["image"][0], ask(rows).values["image"][0, :1])
 
 

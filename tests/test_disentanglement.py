@@ -110,7 +110,7 @@ def test_dci_by_hand() -> None:
     """Two units for one factor, one for the other: entropies of (½, ½) and of (¼, ¾)."""
     importance = np.array([[0.5, 0.25], [0.5, 0.0], [0.0, 0.75]])
     found = from_importance(importance, np.array([0.8, 0.6]))
-    h = lambda *p: -sum(q * math.log(q) for q in p if q)  # noqa: E731
+    h = lambda *p: -sum(q * math.log(q) for q in p if q)
     np.testing.assert_allclose(found.disentanglement, [1 - h(2 / 3, 1 / 3) / math.log(2), 1, 1])
     np.testing.assert_allclose(found.weight, [0.375, 0.25, 0.375])
     np.testing.assert_allclose(found.completeness, [1 - math.log(2) / math.log(3), 1 - h(0.25, 0.75) / math.log(3)])

@@ -62,7 +62,7 @@ def commands(block: Block) -> Iterator[list[str]]:
                 yield words[1:]
 
 
-name_of = lambda path: path.relative_to(ROOT).as_posix()  # noqa: E731
+name_of = lambda path: path.relative_to(ROOT).as_posix()
 each_page = pytest.mark.parametrize("page", PAGES, ids=name_of)
 
 
@@ -72,7 +72,7 @@ def quick(monkeypatch):
     import vaery.fit
 
     whole = vaery.fit.make_plan
-    few = lambda *args: replace(whole(*args), steps=STEPS, seconds=None, evaluations=2)  # noqa: E731
+    few = lambda *args: replace(whole(*args), steps=STEPS, seconds=None, evaluations=2)
     monkeypatch.setattr(vaery.fit, "make_plan", few)
 
 

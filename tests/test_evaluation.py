@@ -178,7 +178,7 @@ def test_verdicts():
 
 
 def test_the_rival_is_the_best_of_the_others():
-    rows = lambda value: per_row(np.full(30, value))  # noqa: E731
+    rows = lambda value: per_row(np.full(30, value))
     measure = compared("m", "low", rows(1.0), {"bad": rows(5.0), "good": rows(0.5)}, 30, np.random.default_rng(0))
     assert (measure.rival, measure.verdict) == ("good", WORSE)
     assert measure.low == measure.high == -0.5
@@ -251,7 +251,7 @@ def omniscient(
     """Fills gaps with the truth, or this far off."""
     truth = drawn(seed).head(len(raw))
     assert ((truth == raw) | raw.isna()).all(axis=None)
-    moved = lambda by: truth.assign(**{c: truth[c] + by for c in ("x", "y", "z")})  # noqa: E731
+    moved = lambda by: truth.assign(**{c: truth[c] + by for c in ("x", "y", "z")})
     value = moved(off) if not off else moved(off).assign(k="sideways")
     return {"value": value, "low": moved(off - interval), "high": moved(off + interval)}
 
@@ -319,7 +319,7 @@ def test_who_predicts_and_scores_nonsense_is_found_out(model):
 
 
 def test_the_target_is_predicted_alone_and_by_hand(model):
-    truth = lambda raw, target, **_: np.nan_to_num(TEST_Y[: len(raw)])  # noqa: E731
+    truth = lambda raw, target, **_: np.nan_to_num(TEST_Y[: len(raw)])
     setting = prepare(Stub(model, predict=truth), TEST.head(ROWS), TRAIN, "y", ROWS, 0)[0]  # type: ignore[arg-type]
     job = predict.predict(setting)
     assert job is not None
@@ -394,7 +394,7 @@ def test_pictures_with_labels_are_tried_too(tmp_path):
     from sklearn.datasets import load_digits
 
     digits: Any = load_digits()
-    rows = lambda s: {"image": digits.images[s].astype(np.uint8), "label": digits.target[s]}  # noqa: E731
+    rows = lambda s: {"image": digits.images[s].astype(np.uint8), "label": digits.target[s]}
     model = VAE(columns={"label": "categorical"}, steps=15, threads=1).fit(rows(slice(200)), verbose=False)
     found = model.evaluate(rows(slice(200, 260)), target="label", rows=40, verbose=False)
     assert list(found.jobs) == JOBS
@@ -449,7 +449,7 @@ def test_json_there_and_back(card, tmp_path):
 def test_the_same_seed_gives_the_same_card(model):
     ask = partial(model.evaluate, TEST, rows=24, jobs=["impute", "detect"], verbose=False)
     one, two, three = ask(seed=3), ask(seed=3), ask(seed=4)
-    numbers_of = lambda card: {k: t.to_dict() | {"seconds": 0} for k, t in card.jobs.items()}  # noqa: E731
+    numbers_of = lambda card: {k: t.to_dict() | {"seconds": 0} for k, t in card.jobs.items()}
     assert numbers_of(one) == numbers_of(two) != numbers_of(three)
 
 

@@ -233,7 +233,7 @@ def test_the_score_is_the_density_in_the_datas_own_units() -> None:
 def test_more_draws_tighten_the_score_of_a_wrong_posterior() -> None:
     joint = linear(slack=1.6)
     rows = evidence(joint, X[:20])
-    mean = lambda k: np.mean([float(score(joint, rows, rng=shared(seed), draws=k).mean()) for seed in range(100)])  # noqa: E731
+    mean = lambda k: np.mean([float(score(joint, rows, rng=shared(seed), draws=k).mean()) for seed in range(100)])
     gaps = [LAW.logpdf(X[:20]).mean() - mean(k) for k in (1, 8, 256)]
     assert gaps[0] > gaps[1] > abs(gaps[2])
     assert abs(gaps[2]) < 0.01
@@ -749,11 +749,11 @@ def test_detect_and_predict_answer_the_same_in_any_batch() -> None:
     raw = np.column_stack([np.arange(20) % 3, np.linspace(-2, 2, 20), np.arange(20) % 2, np.linspace(3, -3, 20)])
     raw[::3, 1] = np.nan
     held_out = {"score": sorted(score(joint, evidence(joint, raw), rng=Random(0)).tolist())}
-    ask = lambda rows: detect(joint, evidence(joint, rows), rng=Random(0), calibration=held_out)  # noqa: E731
+    ask = lambda rows: detect(joint, evidence(joint, rows), rng=Random(0), calibration=held_out)
     together, alone = ask(raw), ask(raw[4:5])
     assert float(together["bits"][4]) == pytest.approx(float(alone["bits"][0]), rel=1e-5)
     assert [r["cell"] for r in together["reasons"][4]] == [r["cell"] for r in alone["reasons"][0]]
-    table = lambda rows: predict_proba(joint, evidence(joint, rows), rng=Random(0), target="p")  # noqa: E731
+    table = lambda rows: predict_proba(joint, evidence(joint, rows), rng=Random(0), target="p")
     np.testing.assert_allclose(table(raw)[4], table(raw[4:5])[0], rtol=1e-4)
 
 
@@ -839,7 +839,7 @@ def test_the_dense_way_goes_round_a_hole() -> None:
     with torch.no_grad():
         prior.means.copy_(3 * torch.stack([angle.cos(), angle.sin()], 1))
         prior.log_diagonal.fill_(math.log(2.0))
-    log_p = lambda z: prior(torch.zeros(1, len(z), 0)).log_prob(z[None])[0]  # noqa: E731
+    log_p = lambda z: prior(torch.zeros(1, len(z), 0)).log_prob(z[None])[0]
     a, b, t = torch.tensor([[3.0, 0.0]]), torch.tensor([[-3.0, 0.0]]), torch.linspace(0, 1, 17)
     dense, straight = (WAYS[how](a, b, t, log_p)[0].detach() for how in ("dense", "straight"))
     assert torch.equal(dense[[0, -1]], straight[[0, -1]])

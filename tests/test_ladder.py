@@ -188,7 +188,7 @@ def test_one_level_is_the_flat_model():
     x = pictures(40, 9, 9)
     one, two = (VAE(steps=3, threads=1, latent=2, net="conv", levels=n).fit(x, verbose=False) for n in (1, 2))
     plain = build(list(one.fields_), Choices((2,), width=256, depth={"image": 1}, dropout={"image": 0.0}))
-    shapes = lambda joint: {name: tuple(p.shape) for name, p in joint.named_parameters() if ".prior.z" not in name}  # noqa: E731
+    shapes = lambda joint: {name: tuple(p.shape) for name, p in joint.named_parameters() if ".prior.z" not in name}
     flat = {name: shape for name, shape in shapes(one.joint_).items() if not name.startswith("stops.0.prior")}
     assert flat == shapes(plain)
     assert [stop.name for stop in one.joint_.walk] == ["z", "image"]

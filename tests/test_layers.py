@@ -31,6 +31,7 @@ FACE = {
     "schema",
     "framed",
     "answer",
+    "rowwise",
     "fit",
     "file",
     "progress",

@@ -242,7 +242,7 @@ def test_the_prior_that_held_out_rows_like_best_is_kept() -> None:
     """Of two that are fitted to a latent that is no single heap; and a name that cannot be is told before training."""
     rng = np.random.default_rng(0)
     x = np.stack([rng.normal(size=400) + 6 * rng.integers(0, 2, 400), rng.normal(size=400)], 1)
-    fit = lambda refine: VAE(steps=100, latent=2, random_state=0, refine=refine).fit(x)  # noqa: E731
+    fit = lambda refine: VAE(steps=100, latent=2, random_state=0, refine=refine).fit(x)
     assert fit(["mixture", "flow"]).choices_.prior["name"] in ("mixture", "flow")
     assert fit(False).choices_.prior["name"] == "normal"
     with pytest.raises(ChoiceError, match="mixture"):

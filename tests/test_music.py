@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-import vaery.model
 from vaery import VAE, load
 from vaery.cli.app import app
 from vaery.core.check import check_kind
@@ -173,7 +172,7 @@ def small(states: int):
 
 
 def shares(drawn, pieces):
-    code = lambda t: t.flatten(1).long() @ (3 ** torch.arange(9))  # noqa: E731
+    code = lambda t: t.flatten(1).long() @ (3 ** torch.arange(9))
     return torch.stack([(code(drawn) == c).double().mean() for c in code(pieces)])
 
 
@@ -191,7 +190,7 @@ def test_it_is_a_density_and_draws_are_spread_as_it_says(states):
 def test_careful_draws_are_likelier():
     density, pieces = small(2)
     p = density(len(pieces)).log_prob(pieces).sum((0, 2, 3))
-    whole = lambda d: float(density(4000).log_prob(d.sample(Random(0))[0]).sum((0, 2, 3)).mean())  # noqa: E731
+    whole = lambda d: float(density(4000).log_prob(d.sample(Random(0))[0]).sum((0, 2, 3)).mean())
     usual, careful, sure = (
         whole(d) for d in (density(4000), density(4000).tempered(0.5), density(4000).tempered(1, 0.5))
     )
@@ -459,7 +458,7 @@ def test_beside_a_label():
 
 
 def test_slices_of_many_pieces_are_put_together_again(fitted, monkeypatch):
-    monkeypatch.setattr(vaery.model, "SLICE", 2)
+    monkeypatch.setattr("vaery.rowwise.SLICE", 2)
     gaps = [np.ma.MaskedArray(roll, mask=roll == 1) for roll in tunes(3)]
     assert [len(roll) for roll in fitted.impute(gaps)] == [8, 12, 16]
     assert [[len(roll) for roll in part] for part in fitted.impute(gaps, draws=2)] == [[8, 12, 16]] * 2

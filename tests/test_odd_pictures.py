@@ -27,7 +27,7 @@ def asked_everything(raw, rows=None) -> tuple[Any, dict[str, np.ndarray]]:
     """A model of a few steps, and what every sort of job says."""
     model = VAE(random_state=0, steps=3, threads=1).fit(raw)
     rows = raw if rows is None else rows
-    bare = lambda found: np.asarray(found["image"] if isinstance(found, dict) else found)  # noqa: E731
+    bare = lambda found: np.asarray(found["image"] if isinstance(found, dict) else found)
     made = {name: bare(getattr(model, name)(rows)) for name in ("reconstruct", "impute", "denoise")}
     made["generate"] = bare(model.generate(3, seed=0))
     assert np.isfinite(model.score_samples(rows)).all()

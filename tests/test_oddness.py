@@ -84,8 +84,8 @@ def test_simple_pictures_are_odd_among_busy_ones():
 
     flat = np.repeat(rng.integers(90, 160, (20, 1, 1)), 64, 1).reshape(20, 8, 8).astype(np.uint8)
     model = VAE(latent=2, width=16, steps=150, random_state=0, threads=1).fit(busy(400), verbose=False)
-    bits = lambda x: np.asarray(model.detect(x, reasons=0)["bits"])  # noqa: E731
-    p = lambda x: np.asarray(model.detect(x, reasons=0)["p_value"])  # noqa: E731
+    bits = lambda x: np.asarray(model.detect(x, reasons=0)["bits"])
+    p = lambda x: np.asarray(model.detect(x, reasons=0)["p_value"])
     ordinary = busy(100)
     assert np.median(bits(flat)) < np.median(bits(ordinary))  # likelier than what it was trained on …
     assert np.median(p(flat)) < 0.05  # … and told all the same

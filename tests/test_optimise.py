@@ -228,7 +228,7 @@ def test_a_start_is_called_first_and_does_not_come_back(model, table):
 @pytest.mark.usefixtures("brisk")
 def test_within_a_distance_of_the_start(model, table):
     start = table.head(1)
-    near = lambda start, rows: np.abs(rows.salt - start.salt.iloc[0]) < 0.2  # noqa: E731
+    near = lambda start, rows: np.abs(rows.salt - start.salt.iloc[0]) < 0.2
     assert near(start, model.optimise(hill, start=start, within=near, n=5, calls=30).records).all()
     found = model.optimise(hill, start=start, within=0.3, n=5, calls=30)
     z = model.transform(model.generate(256, seed=0))
@@ -253,7 +253,7 @@ def test_pictures_with_a_label():
     pixels, label = load_digits(return_X_y=True)
     data = {"image": pixels[:300].reshape(-1, 8, 8).astype(np.uint8), "label": label[:300].astype(str)}
     model = VAE(steps=20).fit(data)
-    dark = lambda records: records["image"].mean((1, 2))  # noqa: E731
+    dark = lambda records: records["image"].mean((1, 2))
     found = model.optimise(dark, direction="min", given={"label": "3"}, n=4, calls=20, distinct="image")
     assert found.records["image"].shape == (4, 8, 8)
     assert set(found.records["label"].tolist()) == {"3"}
@@ -286,7 +286,7 @@ def test_a_column_is_raised_by_the_models_own_prediction(model, table):
 @pytest.mark.usefixtures("brisk")
 def test_a_column_is_not_raised_where_the_model_finds_rows_improbable(model):
     found = model.optimise("yield", n=10, calls=80)
-    probable = lambda rows: model.score_samples(rows.drop(columns="yield"))  # noqa: E731
+    probable = lambda rows: model.score_samples(rows.drop(columns="yield"))
     usual = probable(model.generate(400, seed=1))
     assert found.refused["ordinary"] > 0
     assert probable(found.records).min() > np.quantile(usual, 0.01)

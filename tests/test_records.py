@@ -54,7 +54,7 @@ def test_a_misfit_is_minus_the_mutual_information_in_the_row():
     truth, joint = three_fields()
     x = truth.sample(200, Random(0))
     found = misfits(joint, rows_of(x), rng=Random(0), draws=2)
-    only = lambda *at: truth.log_prob(x, torch.tensor([i in at for i in range(3)]).expand(200, 3))  # noqa: E731
+    only = lambda *at: truth.log_prob(x, torch.tensor([i in at for i in range(3)]).expand(200, 3))
     for i, name in enumerate(NAMES):
         rest = [j for j in range(3) if j != i]
         expected = (only(i) + only(*rest) - only(0, 1, 2)) / math.log(2)
@@ -77,7 +77,7 @@ def test_nothing_is_said_of_fields_that_stand_alone():
 def test_the_field_that_was_swapped_is_named():
     truth, joint = three_fields()
     ordinary, x = truth.sample(500, Random(0)), truth.sample(300, Random(1))
-    signals = lambda x: {SIGNAL + n: m for n, m in misfits(joint, rows_of(x), rng=Random(0)).items()}  # noqa: E731
+    signals = lambda x: {SIGNAL + n: m for n, m in misfits(joint, rows_of(x), rng=Random(0)).items()}
     about = signals(ordinary)
     usual = learn({"bits": torch.zeros(500).double(), **about})
     wrong = x.clone()

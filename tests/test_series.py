@@ -104,7 +104,7 @@ def test_held_out_windows_share_no_step_with_the_others():
     rows = Rows(len(value), {"series": value}, {"series": known}, spans=spans)
     assert overlap(spans)
     train, held = apart(rows, spans, Random(0))
-    steps = lambda which: {s for i in which for s in range(*spans[i].tolist())}  # noqa: E731
+    steps = lambda which: {s for i in which for s in range(*spans[i].tolist())}
     mine = [i for i in range(len(value)) if any(torch.equal(value[i], h) for h in held.values["series"])]
     assert 0.05 < len(mine) / len(value) < 0.25
     assert train.rows > 0.5 * len(value)
@@ -290,11 +290,27 @@ def test_slices_of_windows_make_no_difference(fitted, monkeypatch):
     holes = x.copy()
     holes[100:120] = np.nan
     whole = model.impute([holes])
-    monkeypatch.setattr("vaery.model.MANY", 1)
+    monkeypatch.setattr("vaery.rowwise.MANY", 1)
     np.testing.assert_allclose(model.impute([holes])[0], whole[0], atol=1e-5)
     drawn = model.impute([holes], draws=2)
     assert len(drawn) == 2
     assert all((d[0][:100] == x[:100]).all() for d in drawn)
+
+
+def test_series_beside_a_label_are_asked_at_once_however_many_they_are(monkeypatch):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 12, 2)).cumsum(1).astype(np.float32)
+    rows = {"series": x, "sort": np.where(x[:, -1, 0] > 0, "up", "down")}
+    model = VAE(steps=5, random_state=0).fit(rows)
+    x = x.copy()
+    x[:, 4:6, 0] = np.nan
+    whole = model.impute({**rows, "series": x})
+    monkeypatch.setattr("vaery.rowwise.MANY", 1)
+    monkeypatch.setattr("vaery.rowwise.SLICE", 2)
+    again = model.impute({**rows, "series": x})
+    assert whole["series"].shape == x.shape
+    np.testing.assert_array_equal(again["series"], whole["series"])
+    assert list(again["sort"]) == list(rows["sort"])
 
 
 def test_hidden_steps_and_channels_have_no_influence(fitted):

@@ -49,7 +49,7 @@ def test_unknown_cells_cost_nothing_and_have_no_say_in_what_is_usual() -> None:
 
 def test_the_wrong_cell_is_named_first() -> None:
     rng = np.random.default_rng(0)
-    law = lambda n: rng.multivariate_normal(BIAS.numpy(), COV.numpy() + 0.01 * np.eye(3), n)  # noqa: E731
+    law = lambda n: rng.multivariate_normal(BIAS.numpy(), COV.numpy() + 0.01 * np.eye(3), n)
     model = VAE(width=32, depth=1, dropout=0.0, steps=300, threads=1, random_state=0).fit(law(2000), verbose=False)
     rows = law(60)
     cell = rng.integers(0, 3, 60)
@@ -62,7 +62,7 @@ def test_the_wrong_cell_is_named_first() -> None:
 
 def test_ordinary_rows_have_small_p_values_as_often_as_they_say() -> None:
     rng = np.random.default_rng(0)
-    draw = lambda n: rng.normal(size=(n, 1)) * [[3.0, 1.0, 0.2]] + rng.normal(size=(n, 3)) * [[0.3, 0.1, 0.05]]  # noqa: E731
+    draw = lambda n: rng.normal(size=(n, 1)) * [[3.0, 1.0, 0.2]] + rng.normal(size=(n, 3)) * [[0.3, 0.1, 0.05]]
     model = VAE(width=32, depth=1, dropout=0.0, steps=300, threads=1, random_state=0).fit(draw(3000), verbose=False)
     found = model.detect(draw(2000), reasons=0)
     for level in (0.05, 0.2, 0.5):

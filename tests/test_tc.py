@@ -190,7 +190,7 @@ def test_pricing_total_correlation_lowers_it() -> None:
     loc = torch.tensor([[2.0, 2.0], [-2.0, -2.0], [0.5, 0.5], [-1.0, -1.0]]).requires_grad_()
     log_scale = torch.full((4, 2), -1.0)
     optimizer = torch.optim.Adam([loc], 0.05)
-    loss = lambda: Tc(beta=5.0, gamma=0.0, alpha=0.0, warmup=0.0)(trace_of(loc, log_scale, draws=64))  # noqa: E731
+    loss = lambda: Tc(beta=5.0, gamma=0.0, alpha=0.0, warmup=0.0)(trace_of(loc, log_scale, draws=64))
     before = loss().parts["total_correlation"].item()
     for _ in range(100):
         optimizer.zero_grad()

@@ -27,7 +27,7 @@ NOUNS, WORDS = ("food", "soup", "waiter", "coffee"), ("good", "bad", "cold", "gr
 def sentences(count: int, seed: int = 0) -> list[str]:
     """``The soup was cold and the waiter was bad.``"""
     rng = np.random.default_rng(seed)
-    pick = lambda words: words[rng.integers(len(words))]  # noqa: E731
+    pick = lambda words: words[rng.integers(len(words))]
     return [f"The {pick(NOUNS)} was {pick(WORDS)} and the {pick(NOUNS)} was {pick(WORDS)}{pick('.!')} {i % 7}"
             for i in range(count)]  # fmt: skip
 

@@ -117,7 +117,7 @@ def test_a_killed_fit_goes_on_to_the_very_same_weights(tmp_path: Path, stop_at: 
     assert 0 < again.state.step <= stop_at + 20
     again.fit()
     assert torch.equal(weights(whole.joint), weights(again.joint))
-    drop = lambda history: [{k: v for k, v in row.items() if k != "seconds"} for row in history]  # noqa: E731
+    drop = lambda history: [{k: v for k, v in row.items() if k != "seconds"} for row in history]
     assert drop(whole.state.history) == drop(again.state.history)
 
 

@@ -11,7 +11,7 @@ def clean(seed: int, rows: int) -> pd.DataFrame:
     gaps at random: all that an alarm must not be raised by."""
     rng = np.random.default_rng(seed)
     common = rng.normal(size=rows)
-    noise = lambda scale: scale * rng.normal(size=rows)  # noqa: E731
+    noise = lambda scale: scale * rng.normal(size=rows)
     city = rng.choice(["Bonn", "Köln", "Trier", "Mainz", "Ulm"], rows, p=[0.4, 0.3, 0.15, 0.1, 0.05])
     shift = np.select([city == "Köln", city == "Ulm"], [0.4, -0.7], 0.0)
     income = np.exp(10 + 0.6 * common + 0.3 * shift + noise(0.5)).round(-1)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vaery.core.errors import QueryError
-from vaery.core.evidence import Evidence, concatenate
+from vaery.core.evidence import Evidence
 from vaery.core.job import Points
 from vaery.joint import Joint
 from vaery.schema import Schema, stack
@@ -43,30 +43,9 @@ def in_raw(schema: Schema, result: Any, like: Any = None, keep: bool = False, ex
     return result
 
 
-def packed(schema: Schema, result: Any) -> Any:
-    """A job's result on a slice of windows, with points summed up, so that slices can be put together before they are
-    raw data: windows overlap, and a slice of raw rows is no slice of them."""
-    if isinstance(result, Points):
-        weight = result.weight.cpu()
-        values = {name: schema[name].condense(v.cpu(), weight, result.how) for name, v in result.values.items()}
-        return Evidence(weight.shape[1], values, dict.fromkeys(values))  # type: ignore[arg-type]
-    if isinstance(result, list):
-        return [packed(schema, item) for item in result]
-    if isinstance(result, Mapping):
-        return {name: packed(schema, item) for name, item in result.items()}
-    return result
-
-
-def joined(parts: Sequence[Any]) -> Any:
-    """Packed results of slices, one below the other."""
-    first = parts[0]
-    if isinstance(first, Evidence):
-        return concatenate(list(parts))
-    if isinstance(first, Tensor):
-        return torch.cat(list(parts))
-    if isinstance(first, list):
-        return [joined(item) for item in zip(*parts, strict=True)]
-    return {name: joined([part[name] for part in parts]) for name in first}
+def complete(options: Mapping[str, Any]) -> bool:
+    """Whether rows were asked for in which even what does not apply is filled."""
+    return bool(options.get("everywhere", False)) or not options.get("nulls", True)
 
 
 def frame(columns: Mapping[str, Any], like: Any) -> Any:

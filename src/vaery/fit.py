@@ -83,13 +83,10 @@ def fit(
     fit_once = functools.partial(
         trained, model, rng=stream, folder=folder, resume=resume, verbose=verbose, started=started
     )
-    may = folder is None and objective.firmer() is not objective  # a checkpoint is of one fit
-    plan = plan if may else replace(plan, least_kl=0.0)
-    trainer = fit_once(functools.partial(make, objective=objective), joint, plan)
-    if trainer.state.empty:
-        joint, last = fresh(), trainer.state.history[-1]
-        trainer = fit_once(functools.partial(make, objective=objective.firmer()), joint, replace(plan, least_kl=0.0))
-        trainer.state.trouble.insert(0, collapsed(last, trainer.state.history))
+    if folder is not None:  # a checkpoint is of one fit
+        plan = replace(plan, least_kl=0.0)
+    trainer = until_used(fit_once, make, fresh, joint, objective, plan)
+    joint = trainer.joint
     if regime.refines and choices.prior["name"] == "normal":
         choices = refined(priors, joint, choices, train, held_out, rng)
     model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, joint, choices
@@ -98,6 +95,26 @@ def fit(
     model.private_, model.calibration_ = regime.report(trainer), regime.calibrate(trainer, rows)
     if choices.readers:
         model.calibration_["labels"] = read_well
+
+
+def until_used(
+    fit_once: Callable[[Callable[..., Trainer], Joint, Plan], Trainer],
+    make: Callable[..., Trainer],
+    fresh: Callable[[], Joint],
+    joint: Joint,
+    objective: Objective,
+    plan: Plan,
+) -> Trainer:
+    """Who trained a model whose latent is used: if it collapsed, a ``fresh`` one is trained by a firmer objective."""
+    firmer = objective.firmer()
+    if firmer is objective:
+        plan = replace(plan, least_kl=0.0)
+    trainer = fit_once(functools.partial(make, objective=objective), joint, plan)
+    if not trainer.state.empty:
+        return trainer
+    again = fit_once(functools.partial(make, objective=firmer), fresh(), replace(plan, least_kl=0.0))
+    again.state.trouble.insert(0, collapsed(trainer.state.history[-1], again.state.history))
+    return again
 
 
 def teach(
@@ -165,7 +182,7 @@ def settle(model: VAE, fields: tuple[Field, ...], rows: int, targets: Sequence[s
     first."""
     regime = regime_of(model.private)
     advice = {f.name: regime.advise(member("kinds", f.kind).suggest(f, rows)) for f in fields}
-    pick = lambda asked, found: found if asked == "auto" else asked  # noqa: E731
+    pick = lambda asked, found: found if asked == "auto" else asked
     latent = pick(model.latent, max(a["latent"] for a in advice.values()))
     shared, own = levels(model.levels, (latent,) if isinstance(latent, int) else tuple(latent), fields)
     names = model.first if not isinstance(model.first, str) else (model.first,)

@@ -12,8 +12,8 @@ from vaery.core.evidence import Evidence
 from vaery.core.random import Random
 from vaery.inference import exact, sliced
 from vaery.joint import Joint
+from vaery.surprise import BITS
 
-BITS = 1.4426950408889634  # bits in a nat
 DRAWS = 16  # of the latent for each score
 SIGNAL = "misfit "  # what the signal of a field is called by, before its name
 

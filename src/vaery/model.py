@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError
 
-from vaery.answer import as_they_came, frame, in_raw, joined, levels, packed
+from vaery.answer import complete, in_raw, levels
 from vaery.build import Choices
 from vaery.constraints.apply import kept, refuse_given
 from vaery.constraints.rules import Rules
@@ -24,15 +24,11 @@ from vaery.core.objective import Objective
 from vaery.core.random import Random
 from vaery.framed import into_files
 from vaery.joint import Joint
-from vaery.progress import tracked
-from vaery.schema import Schema, read, stack
+from vaery.rowwise import Question
+from vaery.schema import Schema, read
 from vaery.studies import Studies
-from vaery.unseen import warn
 
 __all__ = ["VAE", "describe", "load", "read"]
-
-SLICE = 2048  # rows that a job about single rows is asked at a time
-MANY = 500_000  # numbers in windows that it is asked at a time
 
 
 class NotFittedYet(NotFitted, NotFittedError):
@@ -250,9 +246,7 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
             result = function(self.joint_, evidence.to(self.joint_.device), rng=stream(), **options)
             self.effective_sample_size_ = getattr(result, "effective_sample_size", float("nan"))
             held = evidence[slice(0, 1)].to(self.joint_.device).repeat(getattr(result, "rows", 1))
-            return kept(
-                self, spec, in_raw(self.schema_, result, exact=exact), held, stream(), given, _complete(options)
-            )
+            return kept(self, spec, in_raw(self.schema_, result, exact=exact), held, stream(), given, complete(options))
         if given is not None:
             raise QueryError(f"{job}() takes rows and no given=; leave cells of the rows empty instead")
         expected = {"rows": 1, "two rows": 2, "nothing": 0}[spec.takes]
@@ -261,53 +255,7 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
         rows = [read(r) for r in raw]
         if spec.smaller:
             rows = [self.schema_.enlarged(r, options.get(spec.smaller, wanted[spec.smaller].default)) for r in rows]
-        return self._about_rows(function, rows, stream, options)
-
-    def _about_rows(self, function: Any, raw: list[Any], stream: Callable[..., Random], options: dict[str, Any]) -> Any:
-        """A job about rows: all at once, or in slices where each row stands for itself."""
-        spec, like = function.job, raw[0] if raw else None
-        evidence = [self.schema_.pack(r).to(self.joint_.device) for r in raw]
-        if spec.gives != "frame":  # such a job speaks of each row, and says so itself
-            for rows in evidence:
-                warn(rows, self.calibration_.get("unseen"), besides=options.get("target"), stacklevel=4)
-        windows = getattr(evidence[0], "spans", None) is not None if evidence else False
-        size = max(16, MANY // max(v[0].numel() for v in evidence[0].values.values())) if windows else SLICE
-        if spec.rowwise and evidence[0].rows > size:
-            parts, results = [], []
-            for i, start in enumerate(tracked(range(0, evidence[0].rows, size), function.__name__)):
-                rows = slice(start, start + size)
-                result = function(self.joint_, evidence[0][rows], rng=stream(slice=i), **options)
-                if windows:
-                    parts.append(packed(self.schema_, result))
-                    continue
-                parts.append(in_raw(self.schema_, result, self.schema_.rows(like, rows), spec.keep))
-                results.append(result)
-            if windows:
-                return in_raw(self.schema_, joined(parts), like, spec.keep)
-            self._note_strength(results)
-            several = isinstance(results[0], list)  # sets of rows, and not a list of rows
-            whole = [stack(list(part)) for part in zip(*parts, strict=True)] if several else stack(parts)
-            return kept(self, spec, whole, evidence[0], stream(), None, _complete(options))
-        arguments = [evidence[0] if len(evidence) == 1 else tuple(evidence)] if evidence else []
-        result = function(self.joint_, *arguments, rng=stream(), **options)
-        self._note_strength([result])
-        if spec.gives != "frame":
-            answer = in_raw(self.schema_, result, like, spec.keep)
-            held = getattr(result, "held", None) or (evidence[0] if raw else None)
-            return kept(self, spec, answer, held, stream(), None, _complete(options)) if held else answer
-        if "steps" in result:
-            field = self.fields_[0]
-            told = field.told(self.schema_.parts(like)[field.name], result["steps"], options.get("reasons", 3))
-            return frame(told, like)
-        as_they_came(self.schema_, result.get("reasons", ()), evidence[0], like)
-        return frame(result, like)
-
-    def _note_strength(self, results: list[Any]) -> None:
-        """Keep what a job found out about noise in each row."""
-        firsts = [result[0] if isinstance(result, list) and result else result for result in results]
-        found = [getattr(first, "strength", None) for first in firsts]
-        if all(strength is not None for strength in found):
-            self.strength_ = np.concatenate([strength.cpu().numpy() for strength in found if strength is not None])
+        return Question(self, function, stream, options).answer(rows)
 
     def transform(self, X: Any) -> np.ndarray:
         """Rows → ``[rows, latent]``, the posterior mean: always the same for a row, whatever batch it comes in."""
@@ -438,11 +386,6 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "joint_")
-
-
-def _complete(options: Mapping[str, Any]) -> bool:
-    """Whether rows were asked for in which even what does not apply is filled."""
-    return bool(options.get("everywhere", False)) or not options.get("nulls", True)
 
 
 def _method(name: str) -> Callable[..., Any]:

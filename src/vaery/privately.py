@@ -52,8 +52,7 @@ class PrivateRegime(Regime[PrivateTrainer]):
         """Each row by a coin of its own, and none in both, so that whether a row is there moves no other row."""
         if rows.rows == 0:
             raise DataError("there are no rows to fit; at least one row was expected")
-        spans = getattr(rows, "spans", None)
-        if spans is not None and overlap(spans):
+        if rows.spans is not None and overlap(rows.spans):
             raise DataError(
                 "private= promises that no single row shows, and one step of these series is in several windows; give "
                 "records of their own, arrays [time, channel] of one window at most"

@@ -40,7 +40,7 @@ def refine(
     some = rng.permutation(train.rows)[:MOST].to(train.device)
     z, z_held_out = encoded(joint, train[some], rng), encoded(joint, held_out, rng)
     here = torch.zeros(1, len(z_held_out), 0, device=joint.device)
-    score = lambda prior: float(prior(here).log_prob(z_held_out[None]).mean())  # noqa: E731
+    score = lambda prior: float(prior(here).log_prob(z_held_out[None]).mean())
     old = best = score(top)
     winner = None
     for name in names:

@@ -100,9 +100,8 @@ class PlainRegime(Regime[Trainer]):
             raise DataError("there are no rows to fit; at least one row was expected")
         if rows.rows < 20:
             return rows, rows
-        spans = getattr(rows, "spans", None)
-        if spans is not None and overlap(spans):
-            return apart(rows, spans, rng)
+        if rows.spans is not None and overlap(rows.spans):
+            return apart(rows, rows.spans, rng)
         count = min(MOST_HELD_OUT, max(10, int(HELD_OUT * rows.rows)))
         order = rng.permutation(rows.rows)
         return Some(rows, order[count:]), rows[order[:count]]

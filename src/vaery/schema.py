@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vaery.core.errors import DataError, QueryError, choice
 from vaery.core.evidence import Evidence
-from vaery.core.field import Field, Tabular
+from vaery.core.field import Field, Tabular, Windowed
 from vaery.core.members import member, members
 from vaery.core.region import Region
 from vaery.framed import REST, is_frame, join, own_columns, read_from, split
@@ -89,7 +89,8 @@ class Schema:
         known: dict[str, Tensor | None] = {}
         unseen: list[Unseen] = []
         absent: dict[str, list[int]] = {}
-        for name, part in self.parts(raw).items():
+        parts = self.parts(raw)
+        for name, part in parts.items():
             lenient = getattr(self[name], "pack_any", None)  # of kinds whose values have levels
             if lenient is None:
                 with _named(name if self.framed else None):
@@ -101,8 +102,7 @@ class Schema:
         rows = {name: len(value) for name, value in values.items()}
         if len(set(rows.values())) > 1:
             raise DataError(f"every field must have the same number of rows; there are {rows}")
-        found = (self[name].spans(part) for name, part in self.parts(raw).items())
-        spans = next((lines for lines in found if lines is not None), None)
+        spans = next((self.windowed[name].spans(part) for name, part in parts.items() if name in self.windowed), None)
         return Rows(next(iter(rows.values()), 0), values, known, unseen=tuple(unseen), absent=absent, spans=spans)
 
     def enlarged(self, raw: Any, factor: int) -> Any:
@@ -190,6 +190,11 @@ class Schema:
         there_is = [*names] if self.wrapped else []
         there_is += [str(cell) for field in self.fields for cell in field.cell_names or ()]
         raise choice("field or column", name, there_is)
+
+    @property
+    def windowed(self) -> dict[str, Windowed]:
+        """The fields whose rows are windows of longer records, by name."""
+        return {field.name: field for field in self.fields if isinstance(field, Windowed)}
 
     @property
     def tables(self) -> dict[str, Tabular]:
@@ -335,6 +340,7 @@ def arrays(raw: Any) -> Any:
     """
     if hasattr(raw, "tocsr"):
         raise DataError("sparse input is not supported: write x.toarray(), or a frame of the columns that matter")
+    # a list of lists is an array; one with ... in it is a text with gaps of open length
     nested = isinstance(raw, list | tuple) and len(raw) > 0 and isinstance(raw[0], list | tuple) and ... not in raw[0]
     if nested or (hasattr(raw, "__array__") and not hasattr(raw, "__arrow_c_stream__") and not hasattr(raw, "columns")):
         raw = raw if isinstance(raw, np.ndarray) else np.asarray(raw)

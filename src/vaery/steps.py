@@ -48,16 +48,16 @@ class Looked:
 
 def applies(joint: Joint, evidence: Evidence) -> bool:
     """Whether rows are windows of longer records, and nothing else stands beside them."""
-    return getattr(evidence, "spans", None) is not None and len(joint.fields) == 1
+    return evidence.spans is not None and len(joint.fields) == 1
 
 
 @torch.no_grad()
 def look(joint: Joint, evidence: Evidence, *, rng: Random) -> Looked:
     """Both signals of each step, and what was expected there."""
     (name,) = joint.fields
-    spans: Tensor = evidence.spans  # type: ignore[attr-defined]
-    order = spans[:, 0].argsort(stable=True)
-    spans, evidence = spans[order], evidence[order.to(evidence.device)]
+    assert evidence.spans is not None
+    order = evidence.spans[:, 0].argsort(stable=True)
+    spans, evidence = evidence.spans[order], evidence[order.to(evidence.device)]
     own = owned(spans, joint.fields[name].mask[0])
     found: dict[str, list[Tensor]] = {"rest": [], "apart": [], "expected": []}
     at = 0

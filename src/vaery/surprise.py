@@ -46,7 +46,7 @@ def shares(joint: Joint, evidence: Evidence, *, rng: Random, draws: int = 8) -> 
     """
     joint, evidence = exact(joint, evidence)
     parts = [_split(joint, part, noise, draws) for part, noise in sliced(joint, evidence, rng, draws)]
-    join = lambda maps: {name: torch.cat([m[name] for m in maps]) for name in maps[0]}  # noqa: E731
+    join = lambda maps: {name: torch.cat([m[name] for m in maps]) for name in maps[0]}
     return Shares(
         join([p.cells for p in parts]), torch.cat([p.together for p in parts]), join([p.packed for p in parts])
     )

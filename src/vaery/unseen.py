@@ -46,19 +46,10 @@ class Rows(Evidence):
     Attributes:
         unseen: cells that hold a level the model has no code for; they are unknown.
         absent: field → cells that the rows have no column for.
-        spans: where rows that are windows of longer records begin and end; see :meth:`Field.spans`.
     """
 
     unseen: tuple[Unseen, ...] = ()
     absent: Mapping[str, Sequence[int]] = dataclass_field(default_factory=dict)
-    spans: torch.Tensor | None = None
-
-    def __getitem__(self, rows: torch.Tensor | slice) -> Evidence:
-        taken = super().__getitem__(rows)
-        if self.spans is None:
-            return taken
-        at = rows.cpu() if isinstance(rows, torch.Tensor) else rows
-        return Rows(taken.rows, taken.values, taken.known, taken.regions, spans=self.spans[at])
 
     def to(self, device: torch.device | str) -> Evidence:
         moved = super().to(device)

@@ -81,20 +81,13 @@ def audit(
         "tpr": tpr, "exposed": exposed,
     }  # fmt: skip
     rng, raw = Random(seed), {"training": read(train), "held_out": read(test)}
-    for name, part in raw.items():
-        if (size := columns_of(model.schema_, part, name)[0]) < FEWEST:
-            raise DataError(
-                f"{size} {name.replace('_', '-')} rows came; an audit needs {FEWEST} at least to say anything"
-            )
+    sizes = {name: enough(model.schema_, part, name) for name, part in raw.items()}
     if synthetic is None:
-        synthetic = model.generate(min(most, columns_of(model.schema_, raw["training"], "training")[0]), seed=seed)
+        synthetic = model.generate(min(most, sizes["training"]), seed=seed)
     sets = Sets.of(model.schema_, {**raw, "synthetic": read(synthetic)}, most, rng)
     found = Found.of(sets)
     parts = [
-        closer_part(found.to_train, found.to_test, confidence, closer),
-        ratios(found.to_train, found.to_test, confidence, ratio),
-        copies_part(found.to_train, found.test_to_train, confidence, copies),
-        near_part(found.to_train, found.test_to_train, near, confidence, near_copies),
+        *by_distance(found, confidence, limits),
         *by_score(model, sets, confidence=confidence, auc=auc, tpr=tpr),
         *attack("distance", -found.to_train.back, -found.to_test.back, confidence=confidence, auc=auc, tpr=tpr),
     ]
@@ -107,6 +100,14 @@ def audit(
         {"confidence": confidence, "seed": seed, "most": most, **limits},
         getattr(model, "private_", None),
     )
+
+
+def enough(schema: Schema, raw: Any, name: str) -> int:
+    """How many rows there are; an error if they are too few."""
+    size = columns_of(schema, raw, name)[0]
+    if size < FEWEST:
+        raise DataError(f"{size} {name.replace('_', '-')} rows came; an audit needs {FEWEST} at least to say anything")
+    return size
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,14 @@ class Found:
         a, b, c = space.place(train), space.place(test), space.place(synthetic)
         equal = min(len(a), len(b))
         return cls(nearest(c, a, equal), nearest(c, b, equal), nearest(b, a))
+
+
+def by_distance(found: Found, confidence: float, limits: Mapping[str, float]) -> Iterator[Part]:
+    """Whether synthetic rows are nearer to training rows than they should be, and how many are copies of these."""
+    yield closer_part(found.to_train, found.to_test, confidence, limits["closer"])
+    yield ratios(found.to_train, found.to_test, confidence, limits["ratio"])
+    yield copies_part(found.to_train, found.test_to_train, confidence, limits["copies"])
+    yield near_part(found.to_train, found.test_to_train, limits["near"], confidence, limits["near_copies"])
 
 
 def by_score(model: VAE, sets: Sets, *, confidence: float, auc: float, tpr: float) -> Iterator[Part]:

@@ -198,8 +198,9 @@ class _Reader:
             inner = self.expression(node.operand, depth + 1)
             if isinstance(node.op, ast.UAdd):
                 return inner
-            number = isinstance(inner, Literal) and not isinstance(inner.value, str)
-            return Literal(-inner.value) if number else Sum("*", Literal(-1), inner)  # type: ignore[operator]
+            if isinstance(inner, Literal) and not isinstance(inner.value, str):
+                return Literal(-inner.value)
+            return Sum("*", Literal(-1), inner)
         if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
             op = OPERATORS[type(node.op)]
             return Sum(op, self.expression(node.left, depth + 1), self.expression(node.right, depth + 1))

@@ -70,6 +70,9 @@ class CellHeads(nn.Module):
         cells: what each of the D cells can hold.
     """
 
+    levels: Tensor
+    numeric: Tensor
+
     def __init__(self, cells: Sequence[CellSpec]) -> None:
         super().__init__()
         groups: dict[tuple[Any, ...], list[int]] = {}
@@ -82,7 +85,8 @@ class CellHeads(nn.Module):
                 groups.setdefault(("number", cell.family, tuple(sorted(cell.options.items()))), []).append(column)
         self.width = len(cells)
         self.roles = [key[0] for key in groups]
-        self.families = nn.ModuleList(member("likelihoods", key[1])(**dict(key[2])) for key in groups)
+        families = [member("likelihoods", key[1])(**dict(key[2])) for key in groups]
+        self.families = nn.ModuleList(families)
         levels = torch.tensor([cell.levels for cell in cells])
         self.register_buffer("levels", levels, persistent=False)
         self.register_buffer("numeric", torch.tensor([c.family is not None for c in cells]), persistent=False)
@@ -93,7 +97,7 @@ class CellHeads(nn.Module):
             if self.roles[i] == "code":
                 padding = torch.arange(int(options["levels"])) >= codes[:, None]
                 self.register_buffer(f"padding_{i}", padding if bool(padding.any()) else None, persistent=False)
-        self.sizes: list[int] = [len(c) * f.size for c, f in zip(groups.values(), self.families, strict=True)]  # type: ignore[operator]
+        self.sizes: list[int] = [len(c) * f.size for c, f in zip(groups.values(), families, strict=True)]
         owner = [
             torch.tensor(c).repeat_interleave(n // len(c)) for c, n in zip(groups.values(), self.sizes, strict=True)
         ]
@@ -111,7 +115,7 @@ class CellHeads(nn.Module):
             raw: of the network.
             around: ``[S, B, D]`` each, the number and the spread that raw zeros stand for, where a family allows it.
         """
-        groups = []
+        groups: list[tuple[str, Tensor, Elementwise]] = []
         raw = raw.float()
         for i, (role, family, part) in enumerate(
             zip(self.roles, self.families, raw.split(self.sizes, -1), strict=True)
@@ -125,7 +129,7 @@ class CellHeads(nn.Module):
                 groups.append((role, columns, family(part, tuple(t[..., columns] for t in around))))
             else:
                 groups.append((role, columns, family(part)))
-        return CellDensity(groups, self.levels, self.numeric, raw.shape[:-1])  # type: ignore[arg-type]
+        return CellDensity(groups, self.levels, self.numeric, raw.shape[:-1])
 
 
 class CellDensity(Density):
@@ -269,7 +273,7 @@ def _draw_in_range(density: Elementwise, low: Tensor, high: Tensor, rng: Random)
     upto = torch.stack([density.cdf(edge) for edge in high.unbind(-1)], -1)
     mass = torch.where(low <= high, (upto - below).clamp(min=0), torch.zeros_like(upto))
     which = rng.categorical(mass.clamp(min=1e-30).log())[..., None]
-    chosen = lambda t: t.expand(mass.shape).gather(-1, which).squeeze(-1)  # noqa: E731
+    chosen = lambda t: t.expand(mass.shape).gather(-1, which).squeeze(-1)
     share = rng.uniform(tuple(density.shape))
     drawn = quantile(density, (chosen(below) + share * chosen(mass)).clamp(1e-7, 1 - 1e-7))
     return mass.sum(-1), torch.minimum(torch.maximum(drawn, chosen(low)), chosen(high))

@@ -161,7 +161,7 @@ def _check_draws(density: Elementwise, rng: Random) -> None:
 
 def _check_rows(family: Family, rng: Random) -> None:
     raw = rng.normal((4, 6, 5, family.size))
-    draw = lambda seed, raw, **how: family(raw).sample(Random(seed, device=rng.device, **how)).detach()  # noqa: E731
+    draw = lambda seed, raw, **how: family(raw).sample(Random(seed, device=rng.device, **how)).detach()
     expect(bool((draw(7, raw) == draw(7, raw)).all()), "the same seed must give the same draws")
     expect(bool((draw(7, raw) != draw(8, raw)).any()), "another seed must give other draws")
     alone, among = draw(7, raw[:, 2:3], share_rows=True), draw(7, raw, share_rows=True)[:, 2:3]

@@ -84,7 +84,7 @@ def _check_answers(
     function: Callable[..., Any], spec: Job, joint: Any, evidence: Any, options: Mapping[str, Any]
 ) -> None:
     taken = () if spec.takes == "nothing" else (evidence,)
-    ask = lambda *taken: function(joint, *taken, rng=Random(3, joint.device, share_rows=True), **options)  # noqa: E731
+    ask = lambda *taken: function(joint, *taken, rng=Random(3, joint.device, share_rows=True), **options)
     once, again = ask(*taken), ask(*taken)
     wanted: dict[str, tuple[type, ...]] = {
         "records": (Evidence, Points, list, dict),

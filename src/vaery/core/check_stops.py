@@ -100,7 +100,7 @@ def check_prior(make: Callable[..., nn.Module]) -> None:
 
 def _check_fit(prior: Any, size: int) -> None:
     z = 3 + 0.5 * Random(0).normal((400, size))
-    score = lambda: float(prior(torch.zeros(1, len(z), 0)).log_prob(z[None]).mean().detach())  # noqa: E731
+    score = lambda: float(prior(torch.zeros(1, len(z), 0)).log_prob(z[None]).mean().detach())
     before = score()
     prior.fit_to(z, Random(1))
     expect(score() > before + 1, "fit_to must raise the density of what it is fitted to")
@@ -201,7 +201,7 @@ def _check_conditional(module: nn.Module, size: int, context: int, normalised: b
 def _check_integral(module: nn.Module, given: Tensor) -> None:
     """The density of one unit integrates to one, and draws follow it (Kolmogorov and Smirnov's distance)."""
     grid = torch.linspace(-30, 30, 6001)
-    many = lambda n: module(given.expand(n, *given.shape[1:]))  # noqa: E731
+    many = lambda n: module(given.expand(n, *given.shape[1:]))
     height = many(len(grid)).log_prob(grid.view(-1, 1, 1).expand(-1, ROWS, 1))[:, 0].exp()
     mass = torch.cat([torch.zeros(1), ((height[1:] + height[:-1]) / 2 * grid.diff()).cumsum(0)])
     near(mass[-1], 1.0, 2e-3, "the density must integrate to one")

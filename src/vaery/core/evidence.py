@@ -23,6 +23,8 @@ class Evidence:
         regions: field → conditions that are not exact values.
         blind: field → ``[B]`` bool, rows in which the field is scored, but not shown to the posterior of the levels
             that all fields share; so these learn to tell it from the others.
+        spans: ``[B, 2]`` on the CPU: where rows that are windows of longer records begin and end on one line (see
+            :class:`~vaery.core.field.Windowed`). ``None``: rows stand for themselves.
     """
 
     rows: int
@@ -30,6 +32,7 @@ class Evidence:
     known: Mapping[str, Tensor | None]
     regions: Mapping[str, Region] = field(default_factory=dict)
     blind: Mapping[str, Tensor] = field(default_factory=dict, kw_only=True)
+    spans: Tensor | None = field(default=None, kw_only=True)
 
     def __contains__(self, name: str) -> bool:
         return name in self.values
@@ -40,7 +43,8 @@ class Evidence:
         known = {k: None if v is None else _take(v, rows) for k, v in self.known.items()}
         some = next(iter(values.values())) if values else torch.empty(self.rows, 0)[rows]
         regions, blind = {k: v[rows] for k, v in self.regions.items()}, {k: v[rows] for k, v in self.blind.items()}
-        return Evidence(len(some), values, known, regions, blind=blind)
+        spans = None if self.spans is None else self.spans[rows.cpu() if isinstance(rows, Tensor) else rows]
+        return Evidence(len(some), values, known, regions, blind=blind, spans=spans)
 
     @property
     def device(self) -> torch.device:
@@ -55,7 +59,7 @@ class Evidence:
         known = {k: None if v is None else v.to(device) for k, v in self.known.items()}
         regions = {k: r.to(device) for k, r in self.regions.items()}
         blind = {k: v.to(device) for k, v in self.blind.items()}
-        return Evidence(self.rows, values, known, regions, blind=blind)
+        return Evidence(self.rows, values, known, regions, blind=blind, spans=self.spans)
 
     def double(self) -> Evidence:
         """The same evidence in double precision; bytes stay bytes."""

@@ -92,18 +92,6 @@ class Field(ABC):
         units. ``None``: zero everywhere (discrete cells, unscaled numbers)."""
         return None
 
-    def spans(self, raw: Any) -> Tensor | None:
-        """``[B, 2]`` where each packed row begins and ends on one line, of fields whose rows are windows that are cut
-        from longer records and may overlap. ``None``: rows stand for themselves.
-
-        Such a field has :meth:`condense`, and its :meth:`unpack` takes all windows of ``like`` at once.
-        """
-        return None
-
-    def condense(self, value: Tensor, weight: Tensor, how: str | float) -> Tensor | None:
-        """Draws ``[Q, B, E…]`` → one packed row each, as :meth:`summarise` has it; ``None``: only raw data can."""
-        return None
-
     @property
     def gauged(self) -> bool:
         """Whether intervals of its numbers are widened until they hold what they say, on held-out rows."""
@@ -113,18 +101,6 @@ class Field(ABC):
         """``[B, M…]`` long: for fields that are :attr:`gauged`, how far each cell is from the known ones, in classes
         from 0 that have intervals of their own; -1: it holds no number."""
         return torch.zeros_like(known, dtype=torch.long)
-
-    def told(self, like: Any, found: Mapping[str, Any], reasons: int) -> Mapping[str, Any]:
-        """What was found of each step of the line that the windows of ``like`` were cut from (see :meth:`spans`) as
-        columns, one entry for each raw row.
-
-        Args:
-            like: raw records.
-            found: columns ``[L]``; ``"cells"``, ``"rank"`` and ``"expected"`` are ``[L, C]``: bits, oddness and packed
-                values of each channel.
-            reasons: how many channels to name for each row.
-        """
-        raise NotImplementedError(f"{type(self).__name__} has no steps")
 
     @property
     def noise(self) -> float:
@@ -274,6 +250,30 @@ class Tabular(Field):
     @abstractmethod
     def decoded(self, value: Tensor) -> Mapping[str, Any]:
         """Packed rows as raw columns by name, in no container yet."""
+
+
+class Windowed(Field):
+    """A field whose rows are windows that are cut from longer records, and may overlap. Its :meth:`unpack` takes all
+    windows of ``like`` at once."""
+
+    @abstractmethod
+    def spans(self, raw: Any) -> Tensor:
+        """``[B, 2]`` where each packed row begins and ends, on one line through all records."""
+
+    @abstractmethod
+    def condense(self, value: Tensor, weight: Tensor, how: str | float) -> Tensor:
+        """Draws ``[Q, B, E…]`` → one packed row each, as :meth:`summarise` has it."""
+
+    @abstractmethod
+    def told(self, like: Any, found: Mapping[str, Any], reasons: int) -> Mapping[str, Any]:
+        """What was found of each step of the line (see :meth:`spans`) as columns, one entry for each raw row.
+
+        Args:
+            like: raw records.
+            found: columns ``[L]``; ``"cells"``, ``"rank"`` and ``"expected"`` are ``[L, C]``: bits, oddness and packed
+                values of each channel.
+            reasons: how many channels to name for each row.
+        """
 
 
 def all_known(field: Field, rows: int) -> Tensor:

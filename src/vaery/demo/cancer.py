@@ -27,7 +27,7 @@ model.fit(table)"""
 
 def fit(rows: pd.DataFrame, effort: Effort) -> tuple[VAE, VAE]:
     """Two models: of all columns of all rows, and of the measurements of benign tumours alone."""
-    make = lambda: VAE(**TUMOURS, **SAME, steps=effort.cancer_steps)  # noqa: E731
+    make = lambda: VAE(**TUMOURS, **SAME, steps=effort.cancer_steps)
     return make().fit(rows, verbose=True), make().fit(benign(rows), verbose=True)
 
 
@@ -63,7 +63,7 @@ def fill_gaps(model: VAE, rows: pd.DataFrame, test: pd.DataFrame) -> Comparison:
     filled = model.impute(gaps.assign(**{TARGET: None}))
     known, truth, open_, ours = standardised(measured(rows), measured(test), gaps, measured(filled))
     hidden = np.isnan(open_)
-    error = lambda made: baselines.rmse(made[hidden], truth[hidden])  # noqa: E731
+    error = lambda made: baselines.rmse(made[hidden], truth[hidden])
     return Comparison(
         NAME, "fill in a fifth of the cells", "error, in standard deviations", "low",
         error(ours),
@@ -80,7 +80,7 @@ def find_malignant(of_benign: VAE, rows: pd.DataFrame, test: pd.DataFrame) -> Co
     from sklearn.metrics import roc_auc_score
 
     malignant = (test[TARGET] == "malignant").to_numpy()
-    area = lambda surprise: float(roc_auc_score(malignant, surprise))  # noqa: E731
+    area = lambda surprise: float(roc_auc_score(malignant, surprise))
     known, asked = standardised(benign(rows), measured(test))
     return Comparison(
         NAME, "find malignant tumours, knowing only benign ones", "AUROC", "high",

@@ -144,7 +144,7 @@ def without_noise(model: VAE, test: Digits, folder: Path) -> Picture:
 def interpolation(model: VAE, test: Digits, folder: Path, steps: int = 9) -> Picture:
     """The way from one digit to another."""
     pairs = [(0, 6), (1, 4), (3, 8), (7, 9), (2, 5)]
-    first = lambda label, nth: int(np.flatnonzero(test.labels == label)[nth])  # noqa: E731
+    first = lambda label, nth: int(np.flatnonzero(test.labels == label)[nth])
     start = np.array([first(a, 0) for a, _ in pairs])
     end = np.array([first(b, 1) for _, b in pairs])
     way = model.interpolate({"image": test.images[start]}, {"image": test.images[end]}, steps=steps)

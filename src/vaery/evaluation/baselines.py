@@ -104,7 +104,7 @@ def column_wise(layout: Layout, fit: Rows, asked: Rows) -> Floats:
             out.append(np.nan_to_num(np.abs(numbers(asked[place.label], place.sort) - mean) / sd))
             continue
         text = labels(fit[place.label])
-        found, counts = np.unique(text[text != None].astype(str), return_counts=True)  # noqa: E711
+        found, counts = np.unique([t for t in text if t is not None], return_counts=True)
         share = dict(zip(found.tolist(), (counts / max(1, counts.sum())).tolist(), strict=True))
         rare = 1 / (counts.sum() + 1)
         p = np.array([1.0 if t is None else share.get(t, rare) for t in labels(asked[place.label])])

@@ -95,7 +95,7 @@ def text(card: Evaluation) -> str:
 
 
 def _line(measure: Measure, wide: int) -> str:
-    show = lambda value: f"{value:.{measure.digits}f}"  # noqa: E731
+    show = lambda value: f"{value:.{measure.digits}f}"
     words = [f"{measure.name:<{wide}}  vaery {show(measure.ours)}"]
     if measure.promise:
         words.append(f"promised {measure.best} {measure.goal:g}")

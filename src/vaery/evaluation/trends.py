@@ -99,7 +99,7 @@ def _column(place: Place, real: Rows, tables: tuple[Rows, ...]) -> tuple[int, li
             parts.append((code, np.where(known, (values - mean) / sd, 0.0)))
         return BINS + 1, parts
     at = {level: i for i, level in enumerate(frequent(labels(real[place.label]), LEVELS))}
-    number = lambda t: len(at) + 1 if t is None else at.get(t, len(at))  # noqa: E731
+    number = lambda t: len(at) + 1 if t is None else at.get(t, len(at))
     parts = []
     for table in tables:
         code = np.array([number(t) for t in labels(table[place.label])], dtype=np.int64)

@@ -99,7 +99,7 @@ def images(setting: Setting, name: str) -> dict[str, Any]:
     real, made = np.asarray(setting.rows.images[name], np.float64), np.asarray(setting.made[0].images[name], np.float64)
     low, high = float(real.min()), float(real.max())
     step = max(1, -(-max(real.shape[1:3]) // MOST_PIXELS))
-    small = lambda x: ((x[:, ::step, ::step] - low) / ((high - low) or 1.0)).clip(0, 1).round(3).tolist()  # noqa: E731
+    small = lambda x: ((x[:, ::step, ::step] - low) / ((high - low) or 1.0)).clip(0, 1).round(3).tolist()
     odd = np.argsort(-np.asarray(setting.detected[0]["bits"], dtype=np.float64), kind="stable")[:SHOWN]
     return {"field": name, "real": small(real[:SHOWN]), "made": small(made[:SHOWN]), "odd": small(real[odd])}
 

@@ -42,7 +42,7 @@ class Screen:
         strength = self.strength[:, self.targets.index(target)]
         told = (strength > self.threshold).nonzero()[:, 0]
         order = told[strength[told].argsort(descending=True, stable=True)].tolist()
-        fits = lambda f: f.cell != target and (among is None or f.cell in among)  # noqa: E731
+        fits = lambda f: f.cell != target and (among is None or f.cell in among)
         return [self.features[i] for i in order if fits(self.features[i])][:most]
 
     def between(self, target: int, cell: int) -> float:

@@ -47,7 +47,7 @@ def denoise(
         ChoiceError: no noise is called that.
         QueryError: the strength is none, or draws are asked for without a picture or of a blur.
     """
-    what = lambda scale: corruption(noise, strength, scale)  # noqa: E731
+    what = lambda scale: corruption(noise, strength, scale)
     if not draws:
         return expected(joint, evidence, what, rng=rng)
     if noise == "blur":

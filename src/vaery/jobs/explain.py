@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,8 +17,8 @@ from vaery.core.random import Random
 from vaery.core.trace import Trace
 from vaery.inference import known_cells, offer, probabilities, sliced
 from vaery.joint import Joint
+from vaery.surprise import BITS
 
-BITS = 1 / math.log(2)  # bits in a nat
 ACTIVE = 0.01  # variance of a unit's posterior mean over rows, above which it is active (Burda et al., 2016)
 DRAWS = 8  # of the latent for each row
 NAMED = 5  # cells named for each unit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -17,9 +16,9 @@ from vaery.joint import Joint
 from vaery.labels import readers
 from vaery.labels.graph import neighbours
 from vaery.labels.simple import Pool
+from vaery.surprise import BITS
 from vaery.target import code_probabilities, locate, spec
 
-BITS = 1 / math.log(2)  # bits in a nat
 MOST = 4000  # rows that are looked at; of more, so many at random
 NEAR = 10  # neighbours: the distance to the last of them is that over which a label speaks
 

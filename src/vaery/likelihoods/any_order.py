@@ -135,7 +135,7 @@ class AnyOrderDensity(Density):
         for start in range(0, last, together):
             steps = torch.arange(start, min(start + together, last), device=value.device).view(-1, 1, 1, 1)
             seen = known & (rank < steps)  # [T, S, B, D]
-            flat = lambda t: t.expand(len(steps), *t.shape[-t.dim() :]).flatten(0, 1)  # noqa: B023, E731
+            flat = lambda t: t.expand(len(steps), *t.shape[-t.dim() :]).flatten(0, 1)  # noqa: B023
             density = self.net.predict(None if projected is None else flat(projected), flat(value), seen.flatten(0, 1))
             terms = density.log_prob(flat(value), (known & (rank == steps)).flatten(0, 1))
             out = out + terms.view(len(steps), *self.shape).sum(0)

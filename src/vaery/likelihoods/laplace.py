@@ -7,15 +7,30 @@ import math
 import torch
 from torch import Tensor
 
-from vaery.core.density import Elementwise, Family
+from vaery.core.location_scale import LocationScale, LocationScaleDensity
 from vaery.core.random import Random
-from vaery.core.raw import bounded, full_precision
-
-WIDEST = 3.0  # the largest log-scale: 20 times the spread of standardised data
-NARROWEST = -5.0
 
 
-class Laplace(Family):
+class LaplaceDensity(LocationScaleDensity):
+    """A Laplace distribution at each position: medians, and logarithms of the mean absolute deviations."""
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return -self.standard(value).abs() - self.log_scale - math.log(2)
+
+    def sample(self, rng: Random) -> Tensor:
+        return self.transport(rng.uniform(tuple(self.shape)))
+
+    def transport(self, u: Tensor) -> Tensor:
+        """The quantile, in closed form."""
+        side = u - 0.5
+        return self.placed(-side.sign() * torch.log1p(-2 * side.abs()))
+
+    def cdf(self, value: Tensor) -> Tensor:
+        x = self.standard(value)
+        return 0.5 - 0.5 * x.sign() * torch.expm1(-x.abs())
+
+
+class Laplace(LocationScale):
     """``log p(x) = −|x − loc| / scale − log scale − log 2``, for standardised numbers.
 
     Its location is learned as a median is, by absolute and not by squared errors, so that single far-off numbers do not
@@ -29,52 +44,4 @@ class Laplace(Family):
     tensor([-0.6931, -0.6931, -0.6931])
     """
 
-    size = 2
-    located = True
-
-    def __init__(self, floor: float = math.exp(NARROWEST)) -> None:
-        super().__init__()
-        self.narrowest = math.log(floor)
-
-    def forward(self, raw: Tensor, around: tuple[Tensor, Tensor] | None = None) -> LaplaceDensity:
-        loc, log_scale = full_precision(raw).unbind(-1)
-        if around is not None:
-            loc, log_scale = around[0] + around[1] * loc, log_scale + around[1].log()
-        return LaplaceDensity(loc, bounded(log_scale, self.narrowest, WIDEST))
-
-
-class LaplaceDensity(Elementwise):
-    """A Laplace distribution at each position.
-
-    Args:
-        loc: medians.
-        log_scale: logarithms of the scales (mean absolute deviations), same shape.
-    """
-
-    def __init__(self, loc: Tensor, log_scale: Tensor) -> None:
-        self.loc, self.log_scale = loc, log_scale
-        self.shape = loc.shape
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        return -self._standard(value).abs() - self.log_scale - math.log(2)
-
-    def sample(self, rng: Random) -> Tensor:
-        return self.transport(rng.uniform(tuple(self.shape)))
-
-    def transport(self, u: Tensor) -> Tensor:
-        """The quantile, in closed form."""
-        side = u - 0.5
-        return self.loc - self.log_scale.exp() * side.sign() * torch.log1p(-2 * side.abs())
-
-    def mean(self) -> Tensor:
-        return self.loc
-
-    def mode(self) -> Tensor:
-        return self.loc
-
-    def cdf(self, value: Tensor) -> Tensor:
-        x = self._standard(value)
-        return 0.5 - 0.5 * x.sign() * torch.expm1(-x.abs())
-
-    def _standard(self, value: Tensor) -> Tensor:
-        return (value - self.loc) * torch.exp(-self.log_scale)
+    density = LaplaceDensity

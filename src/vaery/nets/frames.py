@@ -125,7 +125,7 @@ class FrameNet(nn.Module):
         steps = value.shape[1]
         length = last(given.any(-1) & ~over(value, given))
         at = (length[:, None] - 1 - torch.arange(steps, device=value.device)).clamp(min=0)
-        back = lambda t: t.gather(1, at[..., None].expand(-1, -1, t.shape[-1]))  # noqa: E731
+        back = lambda t: t.gather(1, at[..., None].expand(-1, -1, t.shape[-1]))
         out = back(self.later(self.take_later(back(value), back(given)))[0])
         inside = torch.arange(steps, device=value.device) < length[:, None]
         return F.pad(out * inside[..., None], (0, 0, 0, 1))[:, 1:]

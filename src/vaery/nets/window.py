@@ -69,7 +69,7 @@ class Window(nn.Module):
         near = range(-reach, reach + 1)
         before = [(y, x) for y in near for x in near if (y, x) < (0, 0)]
         others = [(y, x) for y in near for x in near if (y, x) != (0, 0)]
-        flat = lambda offsets: torch.tensor(  # noqa: E731 - in a padded picture
+        flat = lambda offsets: torch.tensor(  # in a padded picture
             [(y + reach) * (across + 2 * reach) + x + reach for y, x in offsets]
         )
         corner = torch.arange(height)[:, None] * (across + 2 * reach) + torch.arange(across)

@@ -90,7 +90,7 @@ class Masked(Objective):
         if not here or (len(here) == 1 and not any(f.mask for f in here.values())):
             return evidence
         stays = _fields_that_stay(evidence, list(here), rng)
-        coin = lambda share: rng.uniform((evidence.rows,)).to(stays.device) < share  # noqa: E731
+        coin = lambda share: rng.uniform((evidence.rows,)).to(stays.device) < share
         no_row = torch.zeros(evidence.rows, dtype=torch.bool, device=stays.device)
         by_field = coin(0.5) if len(here) > 1 else no_row
         scored = by_field & coin(self.across) if len(here) > 1 and self.across else no_row

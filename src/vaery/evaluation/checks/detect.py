@@ -105,8 +105,8 @@ def _typed(values: NDArray[np.object_], like: Any) -> Any:
 def _simple(setting: Setting, planted: Planted) -> dict[str, tuple[Floats, Floats]]:
     """Simple scores of the rows as they were and with their errors."""
     layout = setting.layout
-    wise = lambda fit, asked: baselines.column_wise(layout, fit, asked)  # noqa: E731
-    near = lambda fit, asked: baselines.distance_to_neighbours(layout, fit, asked)  # noqa: E731
+    wise = lambda fit, asked: baselines.column_wise(layout, fit, asked)
+    near = lambda fit, asked: baselines.distance_to_neighbours(layout, fit, asked)
     cells = tuple(setting.crossed(wise, rows) for rows in (setting.rows, planted.rows))
     setting.kept["column-wise"] = cells[1]
     return {
@@ -128,7 +128,7 @@ def _named(setting: Setting, planted: Planted, dirty: Any, rng: np.random.Genera
     columns = [at[place.label] for place in setting.places]
     columns += range(len(at), len(at) + len(setting.rows.images))
     theirs = (setting.kept["column-wise"][:, columns].argmax(1) == planted.where).astype(np.float64)
-    score = lambda hits: per_row(np.where(there, hits, np.nan))  # noqa: E731
+    score = lambda hits: per_row(np.where(there, hits, np.nan))
     return [
         compared("how often the cell with the error is the first reason", "high", score(ours),
                  {"column-wise z-score": score(theirs)}, len(ours), rng,

@@ -91,7 +91,7 @@ def pair_trends(setting: Setting, made: Rows, loose: Rows) -> Measure:
 
 def marginals(setting: Setting, made: Rows) -> Measure:
     """How each column is spread; for reading, since columns drawn one by one are right in that by their making."""
-    mean = lambda rows: float(np.mean([trends.similarity(p, setting.rows, rows) for p in setting.places]))  # noqa: E731
+    mean = lambda rows: float(np.mean([trends.similarity(p, setting.rows, rows) for p in setting.places]))
     beside = {}
     if setting.train is not None:
         beside["real rows"] = mean(setting.train.take(everything(min(len(setting.train), len(setting.rows)))))
@@ -115,10 +115,10 @@ class Learned:
 def learning(setting: Setting, target: Place, made: Rows, loose: Rows) -> Measure:
     """Train on made rows, test on real ones."""
     classes = [] if target.numeric else sorted({t for t in labels(setting.rows[target.label]) if t is not None})
-    learn: Callable[[Rows, Rows], Floats] = lambda fit, asked: trees.learned(  # noqa: E731
+    learn: Callable[[Rows, Rows], Floats] = lambda fit, asked: trees.learned(
         setting.layout, fit, asked, target, classes, setting.seed
     )
-    as_many = lambda fit, asked: learn(fit.take(everything(min(len(fit), len(made)))), asked)  # noqa: E731
+    as_many = lambda fit, asked: learn(fit.take(everything(min(len(fit), len(made)))), asked)
     answers = {
         "vaery": learn(made, setting.rows),
         LOOSE: learn(loose, setting.rows),

@@ -92,8 +92,8 @@ def _numbers(setting: Setting, place: Place, some: Rows, index: NDArray[np.int64
     answer, seconds = setting.ask("predict", some, target=place.label)
     truth = numbers(some[place.label], place.sort)
     spread = np.nanstd(numbers(setting.rows[place.label], place.sort)) or 1.0
-    centre = lambda fit, asked: np.full(len(asked), float(baselines.centre(place, fit)))  # noqa: E731
-    line = lambda fit, asked: baselines.linear_number(setting.layout, fit, asked, place)  # noqa: E731
+    centre = lambda fit, asked: np.full(len(asked), float(baselines.centre(place, fit)))
+    line = lambda fit, asked: baselines.linear_number(setting.layout, fit, asked, place)
     guesses = {
         "vaery": numbers(pd.Series(answer), place.sort),
         "mean": setting.crossed(centre)[index],
@@ -108,8 +108,8 @@ def _classes(setting: Setting, place: Place, some: Rows, index: NDArray[np.int64
     import pandas as pd
 
     classes = list(labels(pd.Series(setting.model.classes(place.label))))
-    flat = lambda fit, asked: baselines.frequencies(setting.layout, fit, asked, place, classes)  # noqa: E731
-    line = lambda fit, asked: baselines.logistic(setting.layout, fit, asked, place, classes)  # noqa: E731
+    flat = lambda fit, asked: baselines.frequencies(setting.layout, fit, asked, place, classes)
+    line = lambda fit, asked: baselines.logistic(setting.layout, fit, asked, place, classes)
     chances = {
         "vaery": np.asarray(answer, dtype=np.float64),
         "most frequent": setting.crossed(flat)[index],

@@ -55,7 +55,7 @@ class SoundDensity(Density):
         ended = (told & ~on).cumsum(-1) > 0  # from the frame on that is known not to be there
         steps = max(1, reach(known.any(-1) & ~F.pad(ended[..., :-1], (1, 0))))
         logits, bands = self.frames(steps)
-        cut = lambda t: t[:, :, :steps]  # noqa: E731
+        cut = lambda t: t[:, :, :steps]
         length = _length_terms(logits, cut(on), cut(told))
         length = F.pad(length, (0, self.shape[2] - steps))
         loud = bands.log_prob(cut(value)[..., 1:])

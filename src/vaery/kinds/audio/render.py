@@ -151,5 +151,5 @@ def _bridged(frames: Tensor, shown: Tensor) -> Tensor:
     left, right = before.clamp(min=0), after.clamp(max=steps - 1)
     left, right = torch.where(before < 0, right, left), torch.where(after >= steps, left, right)
     share = ((place - left) / (right - left).clamp(min=1))[..., None]
-    pick = lambda at: frames.gather(1, at[..., None].expand_as(frames))  # noqa: E731
+    pick = lambda at: frames.gather(1, at[..., None].expand_as(frames))
     return torch.where(shown[..., None], frames, (1 - share) * pick(left) + share * pick(right))

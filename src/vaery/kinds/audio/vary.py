@@ -46,7 +46,7 @@ def _stretched(loud: Tensor, pace: Tensor, count: Tensor, steps: int) -> Tensor:
     low = place.long()
     high = (low + 1).minimum(last)
     share = (place - low)[..., None]
-    pick = lambda at: loud.gather(1, at[..., None].expand(-1, -1, loud.shape[2]))  # noqa: E731
+    pick = lambda at: loud.gather(1, at[..., None].expand(-1, -1, loud.shape[2]))
     return pick(low) * (1 - share) + pick(high) * share
 
 
@@ -57,5 +57,5 @@ def _shifted(loud: Tensor, factor: Tensor) -> Tensor:
     low = place.long()
     high = (low + 1).clamp(max=bands - 1)
     share = (place - low)[:, None, None]
-    pick = lambda at: loud.gather(3, at[:, None, None].expand(loud.shape))  # noqa: E731
+    pick = lambda at: loud.gather(3, at[:, None, None].expand(loud.shape))
     return pick(low) * (1 - share) + pick(high) * share

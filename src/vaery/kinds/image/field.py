@@ -83,7 +83,7 @@ class ImageField(Field):
             ends = [[(end - m) / s for m, s in zip(self.mean, self.sd, strict=True)] for end in (self.low, high)]
             return Scale(self.sd, tuple(ends[0]), tuple(ends[1]), whole=False, axes=2)
         top, unit = (self.levels, (self.high - self.low) / self.levels) if self.levels else (1, 1.0)
-        many = lambda number: (float(number),) * self.channels  # noqa: E731
+        many = lambda number: (float(number),) * self.channels
         return Scale(many(unit), many(0), many(top), whole=self.levels > 0, axes=2)
 
     @property

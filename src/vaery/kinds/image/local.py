@@ -209,7 +209,7 @@ class LocalDensity(Density):
             own = torch.cat([own, self._unit(self.units.outside(expected, c))[..., None]], -1)
         raw, around, size = torch.stack([raw for raw, _ in channels], -2), None, self.features.shape[2:4]
         if places := [place for _, place in channels if place is not None]:
-            side_by_side = lambda parts: torch.stack(torch.broadcast_tensors(*parts), -1).unflatten(2, size)  # noqa: E731
+            side_by_side = lambda parts: torch.stack(torch.broadcast_tensors(*parts), -1).unflatten(2, size)
             around = side_by_side([place[0] for place in places]), side_by_side([place[1] for place in places])
         return PixelDensity(self._density(raw.unflatten(2, size), around), self.units)
 

@@ -96,7 +96,7 @@ class PieceDensity(Density):
         total = self.z.new_zeros(self.shape)
         if steps == 0:
             return total
-        cut = lambda t: t[:, :steps]  # noqa: E731
+        cut = lambda t: t[:, :steps]
         past = self.net.states_before(self.z, cut(value), cut(seen), length)
         later = None if given is None else cut(self.net.states_after(value, given))
         previous = F.pad(value * seen, (0, 0, 1, 0))

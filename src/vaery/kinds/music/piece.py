@@ -64,7 +64,7 @@ class Piece:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Piece):
             return NotImplemented
-        about = lambda p: (p.programs, p.grid, p.tempo, p.meter, p.roll.shape)  # noqa: E731
+        about = lambda p: (p.programs, p.grid, p.tempo, p.meter, p.roll.shape)
         if about(self) != about(other):
             return False
         mine, theirs = (np.ma.getmaskarray(p.roll) for p in (self, other))

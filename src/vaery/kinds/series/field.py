@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vaery.core.errors import DataError, QueryError
-from vaery.core.field import Field
+from vaery.core.field import Windowed
 from vaery.core.query import Between, OneOf
 from vaery.core.random import Random
 from vaery.kinds.series.channel import Channel, plain
@@ -29,7 +29,7 @@ GAP = "time gap"  # what the channel of uneven steps is called
 
 
 @dataclass(frozen=True)
-class SeriesField(Field):
+class SeriesField(Windowed):
     """Windows of series: ``E = M = (T, C)``, numbers standardised by channel, codes of levels as they are.
 
     Attributes:

@@ -14,7 +14,7 @@ def visible(rows: int, steps: int, channels: int, rng: Random) -> Tensor:
     """``[rows, T, C]`` bool, what stays: random cells; all but a stretch of time, in all channels or in some, or in
     each another one; whole channels; the beginning. Half of the rows lose some single cells besides."""
     at = torch.arange(steps, device=rng.device).view(1, -1, 1)
-    u = lambda *shape: rng.uniform((rows, *shape))  # noqa: E731
+    u = lambda *shape: rng.uniform((rows, *shape))
     sort = rng.integers(0, SORTS, (rows, 1, 1))
     cells, share = u(steps, channels), u(1, 1)
     some = u(1, channels) < u(1, 1).clamp(min=0.2)  # the channels that are meant

@@ -103,7 +103,7 @@ def _slipped(column: Seen, slips: list[tuple[int, int]]) -> Finding:
         f"{column.levels[i]!r} ({column.counts[i]:,}), perhaps {column.levels[j]!r} ({column.counts[j]:,})"
         for i, j in slips
     ]
-    letters = lambda i: sorted(column.levels[i].lower())  # noqa: E731
+    letters = lambda i: sorted(column.levels[i].lower())
     changed = all(
         len(letters(i)) == len(letters(j)) and letters(i) != letters(j) for i, j in slips
     )  # as words may that are both meant
