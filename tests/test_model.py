@@ -13,6 +13,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import vaery
 from vaery import VAE, between, one_of
 from vaery.core.errors import ChoiceError, DataError, ModelFileError, NotFitted, QueryError
+from vaery.core.random import Random
+from vaery.refine import aggregated
 
 
 def small() -> VAE:
@@ -102,7 +104,7 @@ def test_impute_touches_only_the_gaps(model: VAE, frame: pd.DataFrame) -> None:
 
 def test_slices_of_rows_change_nothing(model: VAE, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = model.score_samples(frame), model.transform(frame), model.impute(frame)
-    monkeypatch.setattr("vaery.model.SLICE", 64)
+    monkeypatch.setattr("vaery.rowwise.SLICE", 64)
     parts = model.score_samples(frame), model.transform(frame), model.impute(frame)
     np.testing.assert_allclose(parts[0], whole[0], rtol=1e-5, atol=1e-4)
     np.testing.assert_allclose(parts[1], whole[1], rtol=1e-4, atol=1e-5)
@@ -247,6 +249,23 @@ def test_the_prior_that_held_out_rows_like_best_is_kept() -> None:
     assert fit(False).choices_.prior["name"] == "normal"
     with pytest.raises(ChoiceError, match="mixture"):
         fit("vamp")
+
+
+def test_a_prior_is_fitted_to_several_draws_of_few_rows(tmp_path) -> None:
+    """As many as the training had steps for; and the file holds as many components as came of it."""
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(size=(150, 2)) * 0.3 + [3 * i, -2 * i % 5] for i in range(4)])
+    model = VAE(steps=300, latent=2, random_state=0, objective="elbo").fit(x)
+    joint, evidence = model.joint_, model.schema_.pack(x)
+    assert aggregated(joint, evidence, Random(0), draws=5 * 300).shape == (2 * 600, 2)
+    assert aggregated(joint, evidence, Random(0), draws=10).shape == (600, 2)
+    z = aggregated(joint, evidence, Random(0), draws=1800).unflatten(0, (3, 600))
+    assert torch.equal(z[0], aggregated(joint, evidence, Random(0), draws=0)), "the first draw is that of one pass"
+    assert float((z[0] - z[1]).abs().max()) > 0, "draws of one row differ"
+    model.save(tmp_path / "m.vaery")
+    again = vaery.load(tmp_path / "m.vaery")
+    assert again.choices_.prior == model.choices_.prior
+    np.testing.assert_array_equal(again.generate(20, seed=1), model.generate(20, seed=1))
 
 
 def test_a_whole_fit_leaves_torchs_global_stream_alone() -> None:

@@ -183,6 +183,17 @@ def test_fitting_a_mixture_finds_the_heaps() -> None:
     assert int((prior.logits.softmax(0) > 1e-9).sum()) == 6, "a component for each hundred rows"
 
 
+def test_held_out_rows_decide_how_many_components_a_mixture_has() -> None:
+    z = three_heaps(4000)
+    prior = Mixture(2, 0)
+    options = prior.fit_to(z[:3000], Random(0), z[3000:])
+    assert 3 <= options["components"] < 30, "of three heaps, thirty ellipsoids are no better"
+    assert prior.means.shape == (options["components"], 2)
+    again = Mixture(2, 0, **options)
+    again.load_state_dict(prior.state_dict())
+    assert torch.equal(again(top(5)).log_prob(z[None, :5]), prior(top(5)).log_prob(z[None, :5]))
+
+
 @pytest.mark.parametrize("rows", [2, 3, 50])
 def test_a_mixture_of_few_rows_is_one_gaussian(rows: int) -> None:
     z = three_heaps(rows)

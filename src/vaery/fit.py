@@ -21,7 +21,7 @@ from vaery import labels
 from vaery.build import Choices, build
 from vaery.constraints.rules import Rules
 from vaery.core.errors import ChoiceError, choice
-from vaery.core.evidence import Evidence, Some
+from vaery.core.evidence import Evidence
 from vaery.core.field import Field
 from vaery.core.members import member
 from vaery.core.objective import Objective
@@ -88,7 +88,7 @@ def fit(
     trainer = until_used(fit_once, make, fresh, joint, objective, plan)
     joint = trainer.joint
     if regime.refines and choices.prior["name"] == "normal":
-        choices = refined(priors, joint, choices, train, held_out, rng)
+        choices = refined(priors, trainer, choices, rng)
     model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, joint, choices
     model.rules_ = rules
     model.history_, model.trouble_, model.plan_ = trainer.state.history, trainer.state.trouble, asdict(trainer.plan)
@@ -312,14 +312,14 @@ def _trial(make: Callable[..., Trainer], joint: Joint, plan: Plan) -> Callable[[
     return step
 
 
-def refined(
-    names: Sequence[str], joint: Joint, choices: Choices, train: Evidence | Some, held_out: Evidence, rng: Random
-) -> Choices:
+def refined(names: Sequence[str], trainer: Trainer, choices: Choices, rng: Random) -> Choices:
     """The prior fitted anew on encoded rows, if held-out rows gain."""
+    joint, train = trainer.joint, trainer.train
     if train.rows < 200 or not names:
         return choices
-    found, _ = refine(joint, train, held_out, rng=rng.spawn(device=joint.device), names=names)
-    return choices if found is None else replace(choices, prior={"name": found})
+    draw = rng.spawn(device=joint.device)
+    found, _ = refine(joint, train, trainer.held_out, rng=draw, names=names, steps=trainer.state.step)
+    return choices if found is None else replace(choices, prior=found)
 
 
 def prepare(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | None:

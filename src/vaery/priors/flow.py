@@ -57,13 +57,22 @@ class Flow(nn.Module):
         return FlowDensity(self.flow(context), self.loc.expand(shape), self.log_scale.expand(shape))
 
     @torch.enable_grad()
-    def fit_to(self, z: Tensor, rng: Random, steps: int = 1000, batch: int = 256, learning_rate: float = 3e-3) -> None:
-        """Maximum likelihood on samples, by Adam; of what was seen on the way, the weights that a held-out tenth
-        likes best are kept.
+    def fit_to(
+        self,
+        z: Tensor,
+        rng: Random,
+        held_out: Tensor | None = None,
+        steps: int = 1000,
+        batch: int = 256,
+        learning_rate: float = 3e-3,
+    ) -> None:
+        """Maximum likelihood on samples, by Adam; of what was seen on the way, the weights that held-out ones like best
+        are kept.
 
         Args:
             z: ``[n, Z]``; they are standardised first, and the flow keeps their mean and scale.
             rng: of batches.
+            held_out: ``[m, Z]``; None: a tenth of the samples.
             steps, batch, learning_rate: of Adam; the rate falls as a cosine.
 
         Raises:
@@ -74,8 +83,9 @@ class Flow(nn.Module):
         z = z.detach()[rng.permutation(len(z)).to(z.device)]
         self.loc.copy_(z.mean(0))
         self.log_scale.copy_(z.std(0, correction=0).clamp(min=1e-2).log())
-        held_out, train = z[: len(z) // 10], z[len(z) // 10 :]
-        held_out = held_out if len(held_out) else train
+        spare = len(z) // 10 if held_out is None else 0
+        train = z[spare:]
+        held_out = held_out if held_out is not None else z[:spare] if spare else train
         optimizer = torch.optim.Adam(self.flow.parameters(), lr=learning_rate)
         falling = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: 0.5 * (1 + math.cos(math.pi * s / steps)))
         best, kept = self._score(held_out), self._weights()

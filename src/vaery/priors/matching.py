@@ -64,12 +64,21 @@ class Matching(nn.Module):
         return StreamDensity(self.velocity, self.loc, self.factor, (context.shape[0], context.shape[1]))
 
     @torch.enable_grad()
-    def fit_to(self, z: Tensor, rng: Random, steps: int = 3000, batch: int = 512, learning_rate: float = 2e-3) -> None:
+    def fit_to(
+        self,
+        z: Tensor,
+        rng: Random,
+        held_out: Tensor | None = None,
+        steps: int = 3000,
+        batch: int = 512,
+        learning_rate: float = 2e-3,
+    ) -> None:
         """Flow matching: v(z_t, t) is what z₁ - z₀ is on average for z_t = (1 - t) z₀ + t z₁, noise z₀ and row z₁.
 
         Args:
             z: ``[n, Z]``; they are made uncorrelated first.
             rng: of batches, noise and times.
+            held_out: not used.
             steps, batch, learning_rate: of Adam; the rate falls as a cosine.
         """
         if len(z) < 2:
