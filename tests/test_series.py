@@ -136,6 +136,40 @@ def test_an_untrained_network_answers_with_the_line():
     torch.testing.assert_close(median, line)
 
 
+def test_corrections_are_kept_as_far_as_held_out_windows_gain_from_them():
+    """Of two channels one is flat and wrongly corrected: it goes back to the line. The other is bent, and keeps its
+    corrections."""
+    torch.manual_seed(0)
+    rng = Random(0)
+    t = torch.arange(32.0)
+    bent = (0.3 * t + 6.28 * rng.uniform((200, 1))).sin()
+    flat = rng.normal((200, 1)) + 0.1 * rng.normal((200, 32))
+    value = torch.stack([flat, bent], -1)
+    field = series.describe(value.numpy())
+    net = series.decoder(field, 3, 16, 1, 0.0).net
+    shown = field.hide(len(value), rng)
+    optimizer = torch.optim.Adam(net.parameters(), 3e-3)
+    for _ in range(150):
+        optimizer.zero_grad()
+        error = (net(None, value[None], shown[None]).mean()[0] - value)[~shown.expand_as(value)].abs()
+        error.mean().backward()
+        optimizer.step()
+    with torch.no_grad():  # to the first channel a wrong correction of half a random step, everywhere
+        net.out.weight[0], net.out.bias[0] = 0.0, 0.5
+    net.eval().weigh(value, shown, ~shown)
+    assert float(net.trust[0].max()) < 0.3
+    assert float(net.trust[1].min()) > 0.5
+    off = lambda found: ((found - value).abs() * ~shown).mean((0, 1))
+    with torch.no_grad():
+        after = off(net(None, value[None], shown[None]).mean()[0])
+        net.trust.fill_(1.0)
+        before = off(net(None, value[None], shown[None]).mean()[0])
+        net.trust.fill_(0.0)
+        line = off(net(None, value[None], shown[None]).mean()[0])
+    assert bool((after <= torch.minimum(before, line) + 1e-6).all())
+    assert float(after[1]) < float(line[1])
+
+
 # ------------------------------------------------------------------ the density
 
 

@@ -89,6 +89,7 @@ def fit(
     joint = trainer.joint
     if regime.refines and choices.prior["name"] == "normal":
         choices = refined(priors, trainer, choices, rng)
+    regime.finish(trainer, rng.spawn(device=joint.device))
     model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, joint, choices
     model.rules_ = rules
     model.history_, model.trouble_, model.plan_ = trainer.state.history, trainer.state.trouble, asdict(trainer.plan)

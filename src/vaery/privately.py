@@ -64,6 +64,9 @@ class PrivateRegime(Regime[PrivateTrainer]):
     def start(self, joint: Joint, train: Evidence | Some, rng: Random) -> None:
         """From nothing."""
 
+    def finish(self, trainer: PrivateTrainer, rng: Random) -> None:
+        """Nothing: rows would be read outside the noise."""
+
     def report(self, trainer: PrivateTrainer) -> dict[str, Any]:
         return trainer.report()
 

@@ -63,6 +63,10 @@ class Regime(ABC, Generic[T]):
         """Let members of a new model that want it start from rows."""
 
     @abstractmethod
+    def finish(self, trainer: T, rng: Random) -> None:
+        """Let members of the trained model that want it look at held-out rows."""
+
+    @abstractmethod
     def report(self, trainer: T) -> dict[str, Any] | None:
         """What the fit promises of its rows; ``None``: nothing."""
 
@@ -119,6 +123,14 @@ class PlainRegime(Regime[Trainer]):
             if start is not None:
                 with torch.no_grad():
                     start(joint.encode(some))
+
+    def finish(self, trainer: Trainer, rng: Random) -> None:
+        """How far corrections of a simple rule may be trusted (of the straight line, in series)."""
+        rows = trainer.held_out.to(trainer.joint.device)
+        for stop in trainer.joint.walk:
+            weigh: Any = getattr(stop.prior, "weigh", None)
+            if weigh is not None and stop.name in rows:
+                weigh(rows.values[stop.name], rows.known[stop.name], rng)
 
     def report(self, trainer: Trainer) -> None:
         return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+CLASSES = 5  # of distances to what is known
 FAR = 1e4  # a distance in time beyond which nothing is known
 
 
@@ -26,6 +27,12 @@ class Bridge:
     reach: Tensor
     before: Tensor
     after: Tensor
+
+    @property
+    def remote(self) -> Tensor:
+        """``[N, T, D]`` long: the distance to the nearest known cell in classes from 0: one, up to 3, up to 7, … and,
+        in the last of :data:`CLASSES`, all beyond."""
+        return torch.minimum(self.before, self.after).clamp(1, 2 ** (CLASSES - 1)).log2().floor().long()
 
 
 def bridge(value: Tensor, seen: Tensor, time: Tensor) -> Bridge:

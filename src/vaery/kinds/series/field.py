@@ -24,7 +24,6 @@ from vaery.kinds.series.raw import Raw, Roles, open_raw, places
 from vaery.kinds.series.windows import Cut, cut, lay, stitch
 from vaery.nets.bridge import bridge
 
-FARTHEST = 4  # classes of cells by the distance to what is known, beside those next to it
 GAP = "time gap"  # what the channel of uneven steps is called
 
 
@@ -173,9 +172,8 @@ class SeriesField(Windowed):
         """By the steps to the nearest known cell of the channel: one, up to 3, up to 7, up to 15, and more."""
         steps = torch.arange(self.window, device=known.device, dtype=torch.float32).expand(len(known), -1)
         found = bridge(torch.zeros(known.shape, device=known.device), known, steps)
-        nearest = torch.minimum(found.before, found.after).clamp(1, 2**FARTHEST)
         numbers = torch.tensor([n == 0 for n in self.levels], device=known.device)
-        return torch.where(numbers, nearest.log2().floor().long(), -1)
+        return torch.where(numbers, found.remote, -1)
 
     def told(self, like: Any, found: Mapping[str, Any], reasons: int) -> dict[str, Any]:
         """One row for each raw row: its series and time (arrays: step), then what was found, and the oddest channels
