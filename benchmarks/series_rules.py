@@ -39,6 +39,10 @@ RULES = (
         for name in FILLED
     ),
     *(
+        Rule("anomaly", metric, title + ", mean" + seen("skab"), high, shown="PCA window")
+        for metric, title in (("vus_pr", VUS), ("auc_pr", AUC))
+    ),
+    *(
         Rule("anomaly", metric, title + seen(name), high, only=name, shown="PCA window")
         for metric, title in (("vus_pr", VUS), ("auc_pr", AUC))
         for name in JUDGED

@@ -21,10 +21,10 @@ from vaery.inference import batches
 from vaery.joint import Joint
 from vaery.train import varied
 
-MOST = 10_000  # rows that a prior is fitted to
-DRAWS = 20_000  # of the latents of fewer rows, …
-TIMES = 16  # … so many for each at most, …
-EACH_STEP = 5  # … and so many for each step of the training: a prior takes a small part of its time
+ROWS = 10_000  # that a prior is fitted to, …
+DRAWS = 20_000  # … or so many, or so many draws of fewer rows, …
+TIMES = 16  # … not more for each, …
+EACH_STEP = 5  # … where the training had that many steps for each: a prior takes a small part of its time
 USUAL = ("mixture",)  # a flow or a stream takes minutes, and gains a tenth of a nat on digits
 LEAST = 0.01  # nats a row that a new prior must gain
 
@@ -49,8 +49,9 @@ def refine(
     if not joint.stops[0].latent:
         return None, 0.0
     top = next(stop for stop in joint.stops if stop.latent)
-    some = train[rng.permutation(train.rows)[:MOST].to(train.device)]
-    z, z_held_out = aggregated(joint, some, rng, min(DRAWS, EACH_STEP * steps)), encoded(joint, held_out, rng)
+    draws = min(DRAWS, EACH_STEP * steps)
+    some = train[rng.permutation(train.rows)[: max(ROWS, draws)].to(train.device)]
+    z, z_held_out = aggregated(joint, some, rng, draws), encoded(joint, held_out, rng)
     here = torch.zeros(1, len(z_held_out), 0, device=joint.device)
     score = lambda prior: float(prior(here).log_prob(z_held_out[None]).mean())
     old = best = score(top)

@@ -28,6 +28,8 @@ class Job:
         keep: in records, cells that were known in the rows come back untouched.
         rowwise: what is said of a row hangs on that row alone, so rows may come in slices.
         smaller: the option that says how many times too small rows come in along each axis, if they do.
+        makes: in records, rows are new though it takes rows: like drawn ones, they keep the model's constraints. What
+            each was drawn given is the result's ``held``.
     """
 
     takes: Takes
@@ -35,6 +37,7 @@ class Job:
     keep: bool = False
     rowwise: bool = False
     smaller: str = ""
+    makes: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Points:
 
 
 def job(
-    takes: Takes, gives: Gives, keep: bool = False, rowwise: bool = False, smaller: str = ""
+    takes: Takes, gives: Gives, keep: bool = False, rowwise: bool = False, smaller: str = "", makes: bool = False
 ) -> Callable[[Function], Function]:
     """Make a function ``(joint, evidence, *, rng, …) -> result`` a job; the file's name is the job's name.
 
@@ -64,7 +67,7 @@ def job(
     """
 
     def mark(function: Function) -> Function:
-        function.job = Job(takes, gives, keep, rowwise, smaller)
+        function.job = Job(takes, gives, keep, rowwise, smaller, makes)
         return function
 
     return mark
