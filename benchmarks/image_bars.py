@@ -16,11 +16,11 @@ SCRIPT = "images.py"
 def quality(
     results: Results, rules: Sequence[Rule] = RULES, medians: Collection[str] = MEDIANS, script: str = SCRIPT
 ) -> list[Bar]:
-    """A row for each rule about whose data and minutes anything was measured."""
+    """A row for each rule about whose data and minutes anything was measured; rules that name none speak of the mean."""
     found = []
     for rule in rules:
         every, about = table_bars.collect(results, rule.task, script)
-        cells = {name: methods for name, methods in every.items() if name == rule.only}
+        cells = {name: methods for name, methods in every.items() if rule.only in (name, "")}
         tables, means = table_bars.averaged(cells, rule.metric)
         if means and rule.task in medians:
             means = {m: {**v, "mean": cells[tables[0]][m][rule.metric]["median"]} for m, v in means.items()}

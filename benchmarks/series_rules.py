@@ -39,7 +39,13 @@ RULES = (
         for name in FILLED
     ),
     *(
-        Rule("anomaly", metric, title + ", mean" + seen("skab"), high, shown="PCA window")
+        Rule(
+            "anomaly",
+            metric,
+            title + " - our score was given its form by the labels of two of them",
+            high,
+            shown="PCA window",
+        )
         for metric, title in (("vus_pr", VUS), ("auc_pr", AUC))
     ),
     *(
