@@ -16,7 +16,7 @@ SCRIPT = "images.py"
 def quality(
     results: Results, rules: Sequence[Rule] = RULES, medians: Collection[str] = MEDIANS, script: str = SCRIPT
 ) -> list[Bar]:
-    """A row for each rule about whose data and minutes anything was measured; rules that name none speak of the mean."""
+    """A row for each rule about whose data and minutes anything was measured; one that names no data is of the mean."""
     found = []
     for rule in rules:
         every, about = table_bars.collect(results, rule.task, script)
