@@ -68,8 +68,9 @@ def check_prior(make: Callable[..., nn.Module]) -> None:
     ``context [S, B, C]`` → Density of ``[S, B, Z]``, with ``log_prob [S, B]``.
 
     Shapes; it integrates to one, and draws follow it; rows do not mix; seeds; gradients are finite; the posterior it is
-    given is not among its parameters; ``fit_to``, if there is one, raises the density of what it is fitted to. A prior
-    for the top level only must raise ChoiceError for a context.
+    given is not among its parameters; ``fit_to``, if there is one, raises the density of what it is fitted to, and may
+    say with which options an empty one of its new shape is made. A prior for the top level only must raise ChoiceError
+    for a context.
 
     Args:
         make: the class, or a partial of it.
@@ -102,7 +103,8 @@ def _check_fit(prior: Any, size: int) -> None:
     z = 3 + 0.5 * Random(0).normal((400, size))
     score = lambda: float(prior(torch.zeros(1, len(z), 0)).log_prob(z[None]).mean().detach())
     before = score()
-    prior.fit_to(z, Random(1))
+    options = prior.fit_to(z, Random(1))
+    expect(options is None or isinstance(options, dict), f"fit_to must return options, or nothing; got {options!r}")
     expect(score() > before + 1, "fit_to must raise the density of what it is fitted to")
 
 
