@@ -740,7 +740,7 @@ def test_jobs_from_end_to_end(model, data, tmp_path):
 
     rows = json.loads(done("detect", model, data, "--json").stdout)["result"]
     assert len(rows) == 120
-    assert set(rows[0]) == {"bits", "p_value", "outlier", "reasons"}
+    assert set(rows[0]) == {"bits", "oddness", "p_value", "outlier", "reasons"}
     assert len(json.loads(done("score", model, data, "--json").stdout)["result"]) == 120
     done("embed", model, data, "-o", tmp_path / "z.npy")
     assert np.load(tmp_path / "z.npy").shape[0] == 120

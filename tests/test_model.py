@@ -14,6 +14,7 @@ import vaery
 from vaery import VAE, between, one_of
 from vaery.core.errors import ChoiceError, DataError, ModelFileError, NotFitted, QueryError
 from vaery.core.random import Random
+from vaery.jobs.detect import placed
 from vaery.refine import aggregated
 
 
@@ -115,11 +116,24 @@ def test_detect_says_how_odd_and_why(model: VAE, frame: pd.DataFrame) -> None:
     rows = frame.iloc[:20].copy()
     rows.iloc[3, rows.columns.get_loc("count")] = 400
     found = model.detect(rows)
-    assert list(found.columns) == ["bits", "p_value", "outlier", "reasons"]
+    assert list(found.columns) == ["bits", "oddness", "p_value", "outlier", "reasons"]
     pd.testing.assert_index_equal(found.index, rows.index)
     assert found["bits"].idxmax() == rows.index[3]
     assert found["reasons"].iloc[3][0]["cell"] == "count"
     np.testing.assert_allclose(found["bits"] * np.log(2), -model.score_samples(rows), rtol=1e-4, atol=1e-3)
+
+
+def test_oddness_ranks_rows_as_their_p_values_do_and_beyond_the_smallest(model: VAE, frame: pd.DataFrame) -> None:
+    rows = frame.iloc[:60].copy()
+    place = rows.columns.get_loc("count")
+    rows.iloc[3, place], rows.iloc[4, place] = 400, 4000
+    found = model.detect(rows, reasons=0)
+    order = np.argsort(found["oddness"].to_numpy())
+    assert (np.diff(found["p_value"].to_numpy()[order]) <= 0).all()
+    assert found["p_value"].iloc[3] == found["p_value"].iloc[4] == found["p_value"].min()
+    assert found["oddness"].iloc[4] > found["oddness"].iloc[3] > 1
+    held_out = np.sort(model.calibration_["score"])
+    assert np.isclose(placed(torch.tensor([float(np.quantile(held_out, 0.1))]), list(held_out)), 1.0)
 
 
 def test_predict_does_not_look_at_the_target(model: VAE, frame: pd.DataFrame) -> None:

@@ -43,7 +43,7 @@ def ranked(of_benign: VAE, rows: pd.DataFrame, test: pd.DataFrame, folder: Path,
         f"This model was fitted to the measurements of benign tumours only. Of the {count} held-out tumours that "
         f"surprise it most, {found} are malignant. Each line shows which measurements gave it away: the darker the "
         "red, the further beyond what is usual. The two worst are named, with their values.",
-        "model.fit(benign)\nmodel.detect(tumours)    # bits, p_value, outlier, reasons",
+        "model.fit(benign)\nmodel.detect(tumours)    # bits, oddness, p_value, outlier, reasons",
     )
 
 

@@ -190,7 +190,7 @@ def strangest(model: VAE, test: Digits, folder: Path, count: int = 9) -> Picture
         "The strangest digits, and why",
         f"Of {len(test)} held-out digits these surprise the model most: the usual is {usual:.0f} bits. "
         "The darker the red, the more a pixel surprises beyond what is usual there.",
-        "model.detect(digits)    # bits, p_value, outlier, reasons",
+        "model.detect(digits)    # bits, oddness, p_value, outlier, reasons",
     )
 
 

@@ -18,7 +18,7 @@ from vaery.core.random import Random
 from vaery.flags import flags
 from vaery.joint import Joint
 from vaery.misfit import unfit
-from vaery.oddness import oddness, signals
+from vaery.oddness import UPPER, oddness, signals
 from vaery.reasons import explained
 from vaery.surprise import BITS, shares
 
@@ -80,7 +80,8 @@ def detect(
         tail: tell rows apart that are odder than all held-out ones, by a Pareto tail; for few held-out rows.
 
     Returns:
-        Columns ``bits``, ``p_value``, ``outlier`` and ``reasons`` (a list of dicts a row).
+        Columns ``bits``; ``oddness``, by which rows are ranked (also beyond the smallest p-value): 0 as the middle one
+        of held-out rows, 1 as their upper tenth; ``p_value``; ``outlier``; ``reasons`` (a list of dicts a row).
 
     Raises:
         QueryError: ``fdr`` is not a share, or the model was calibrated on no rows.
@@ -112,7 +113,9 @@ def detect(
         for listed, reason in zip(why, unfit(other or {}, odd or {}), strict=False):
             if reason is not None:
                 listed[:-1] = [reason, *listed[:-1]][:reasons]
-    return {"bits": found.total, "p_value": p_value, "outlier": discoveries(p_value, fdr), "reasons": why}
+    rank = placed(scores, held_out)
+    outlier = discoveries(p_value, fdr)
+    return {"bits": found.total, "oddness": rank, "p_value": p_value, "outlier": outlier, "reasons": why}
 
 
 def _steps(joint: Joint, evidence: Evidence, rng: Random, learned: Mapping[str, Any], fdr: float) -> dict[str, Any]:
@@ -136,6 +139,18 @@ def _stretches(p_value: Tensor, fdr: float, width: int) -> Tensor:
     lowest = F.pad(p_value, (0, -len(p_value) % width), value=1.0).view(-1, width).amin(1)
     picked = discoveries(lowest, fdr)
     return p_value <= lowest[picked].max() if bool(picked.any()) else torch.zeros_like(p_value, dtype=torch.bool)
+
+
+def placed(score: Tensor, held_out: Sequence[float]) -> Tensor:
+    """``[B]`` how far scores (higher is more normal) are beyond the middle one of held-out scores, in units of the way
+    from there to their lowest tenth.
+
+    >>> placed(torch.tensor([0.0, -2.0, 1.0]), [-1.0, 0.0, 1.0])
+    tensor([0.0000, 2.5000, -1.2500], dtype=torch.float64)
+    """
+    held = torch.tensor(held_out, dtype=torch.float64)
+    middle, low = held.median(), held.quantile(1 - UPPER)
+    return (middle - score.double()) / (middle - low).clamp(min=1e-6)
 
 
 def conformal(score: Tensor, held_out: Sequence[float]) -> Tensor:
