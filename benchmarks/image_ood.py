@@ -76,10 +76,8 @@ def fitted(asked: Asked, s: Setting, seed: int) -> Any:
 
 
 def detected(model: Any, x: np.ndarray) -> np.ndarray:
-    """Higher is odder: by p-value, and among equal ones by the surprise; as a number that sorts so."""
-    frame = model.detect(x, reasons=0)
-    bits = np.asarray(frame["bits"], float)
-    return -np.asarray(frame["p_value"], float) + 1e-9 * np.arctan(bits / 1e3)
+    """Higher is odder."""
+    return np.asarray(model.detect(x, reasons=0)["oddness"], float)
 
 
 def pca(s: Setting, seed: int) -> tuple[np.ndarray, np.ndarray]:

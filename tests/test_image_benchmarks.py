@@ -229,18 +229,6 @@ def test_noise_is_as_strong_as_it_is_said_to_be(rng: np.random.Generator) -> Non
     assert image_metrics.psnr(grey, noisy) == pytest.approx(20 * math.log10(255 / 25), abs=0.2)
 
 
-class Detector:
-    """Answers as ``detect`` does."""
-
-    def detect(self, x: np.ndarray, reasons: int) -> dict[str, np.ndarray]:
-        return {"p_value": np.array([0.5, 0.01, 0.01]), "bits": np.array([900.0, 100.0, 200.0])}
-
-
-def test_p_values_rank_and_bits_break_ties() -> None:
-    odd = image_ood.detected(Detector(), np.zeros(3))
-    assert np.argsort(odd).tolist() == [0, 1, 2]
-
-
 def test_a_digit_is_judged_against_the_nine_others(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = np.repeat(np.arange(10), 5)
     pixels = labels[:, None, None].astype(np.uint8)
