@@ -45,13 +45,20 @@ class NotFitted(VaeryError, ValueError, AttributeError):
 
 
 def choice(what: str, got: object, there_is: Iterable[object]) -> ChoiceError:
-    """A :class:`ChoiceError` in the house's words: what was asked for, what there is, and the nearest name."""
+    """A :class:`ChoiceError` in the house's words: what was asked for, what there is, and the nearest name.
+
+    >>> print(choice("column", "sise", ["size", "sort"]))
+    no column is called 'sise'; there is: size, sort. Did you mean 'size'?
+    >>> print(choice("column", "size", []))
+    no column is called 'size'; there is none.
+    """
     import difflib
 
     names = sorted(map(str, there_is))
     near = difflib.get_close_matches(str(got), names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    return ChoiceError(f"no {what} is called {got!r}; there is: {', '.join(names)}.{hint}")
+    known = f": {', '.join(names)}" if names else " none"
+    return ChoiceError(f"no {what} is called {got!r}; there is{known}.{hint}")
 
 
 def extra(library: str, name: str, what_for: str) -> MissingExtra:

@@ -39,7 +39,7 @@ def vary(joint: Joint, evidence: Evidence, *, rng: Random, n: int = 10, strength
             distance from the posterior's mean, in its standard deviations, so that 0.5 is a draw of the posterior.
 
     Returns:
-        ``B × n`` rows: all like the first, then all like the second.
+        ``B × n`` rows: all like the first, then all like the second. Of long series a row is a window.
 
     Raises:
         QueryError: ``n`` is below 1, or ``strength`` is no share.
