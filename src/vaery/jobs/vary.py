@@ -35,8 +35,8 @@ def vary(joint: Joint, evidence: Evidence, *, rng: Random, n: int = 10, strength
 
     Args:
         n: rows for each of these.
-        strength: from 0 (hardly anything changes) to 1: the chance of a cell to be drawn anew; and half of the latent's
-            distance from the posterior's mean, in its standard deviations, so that 0.5 is a draw of the posterior.
+        strength: from 0 (hardly anything changes) to 1: the chance of a cell to be drawn anew. The latent goes twice
+            this share as far from the posterior's mean as a draw of it does, so that 0.5 is a plain draw.
 
     Returns:
         ``B × n`` rows: all like the first, then all like the second. Of long series a row is a window.
