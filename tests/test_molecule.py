@@ -497,7 +497,7 @@ def test_reconstruct_interpolate_embed_and_score(model, data):
 
 def test_detect_names_odd_pieces(model, data):
     found = model.detect({name: part[:5] for name, part in data.items()})
-    assert list(found.columns) == ["bits", "p_value", "outlier", "reasons"]
+    assert list(found.columns) == ["bits", "oddness", "p_value", "outlier", "reasons"]
     assert all(reason[-1]["cell"] == "together" for reason in found["reasons"])
     field = model.fields_[0]
     rows = field.named_parts(field.pack(data["molecule"][:5])[0])

@@ -146,7 +146,7 @@ def placed(score: Tensor, held_out: Sequence[float]) -> Tensor:
     from there to their lowest tenth.
 
     >>> placed(torch.tensor([0.0, -2.0, 1.0]), [-1.0, 0.0, 1.0])
-    tensor([0.0000, 2.5000, -1.2500], dtype=torch.float64)
+    tensor([ 0.0000,  2.5000, -1.2500], dtype=torch.float64)
     """
     held = torch.tensor(held_out, dtype=torch.float64)
     middle, low = held.median(), held.quantile(1 - UPPER)
