@@ -63,6 +63,7 @@ def describe(about: dict[str, Any]) -> str:
     return (
         f"`{about['command']}`, {about['date']}, vaery {about['vaery']}, {about['machine']}, {threads}, "
         f"Python {about['python']}, {versions}; peers: {peers or 'none'}"
+        + (f"; {about['note']}" if "note" in about else "")
     )
 
 
