@@ -24,6 +24,7 @@ from vaery.core.evidence import Evidence, Some
 from vaery.core.field import Field
 from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated, seed_global
+from vaery.information import active_units, mutual_information
 from vaery.joint import Joint
 
 AVERAGE = 16  # steps between two updates of the averaged weights, after the first few
@@ -262,6 +263,7 @@ class Trainer:
         copy(self.averaged, self.parameters)
         watched = self.held_out[slice(0, self.plan.watched)]
         bound, parts = evaluate(self.joint, watched, self.objective, seed=self.evaluation_seed)
+        parts = carried(self.joint, watched, seed=self.evaluation_seed) | parts
         if bound > self.state.best or self.state.best == -math.inf:
             self.state.best, self.state.best_step = bound, self.state.step
             copy(self.parameters, self.best)
@@ -378,6 +380,16 @@ def evaluate(
     joint.train(was_training)
     means = {name: total / rows.rows for name, total in sums.items()}
     return means.pop("bound"), means
+
+
+def carried(joint: Joint, rows: Evidence, *, seed: int) -> dict[str, float]:
+    """How many units are in use, and what the latent tells of which row it is, in nats. The same draws every time."""
+    was_training = joint.training
+    joint.eval()
+    rng = Random(seed, joint.device)
+    active, information = active_units(joint, rows, rng=rng), mutual_information(joint, rows, rng=rng)
+    joint.train(was_training)
+    return {"active": float(active), "mutual_information": information}
 
 
 def choose_threads(step: Callable[[], Any], most: int, tries: int = 4) -> int:

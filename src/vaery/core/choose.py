@@ -146,7 +146,7 @@ def _field(
     if region is not None:
         drawn, log_mass = density.sample_within(rng, value, known, region, rest=fill)
         return Site(name, density, drawn, known, scored=scored, log_mass=log_mass)
-    complete = density.sample(rng, value, known) if fill and known is not None else value
+    complete = density.sample(rng, value, known) if fill and known is not None else value[None]
     return Site(name, density, complete, known, scored=scored)
 
 

@@ -43,6 +43,12 @@ class Site:
     log_mass: Tensor | None = None
     log_share: Tensor | None = None
 
+    @property
+    def chosen(self) -> Tensor:
+        """The value, where the walk is known to have chosen one."""
+        assert self.value is not None, f"nothing was chosen at {self.name!r}"
+        return self.value
+
     @cached_property
     def log_p(self) -> Tensor:
         """Each cell's log-probability, ``[S, B, M…]``; zero where nothing is known."""
@@ -71,8 +77,7 @@ class Site:
     @cached_property
     def _log_posterior(self) -> Tensor:
         assert self.posterior is not None
-        assert self.value is not None
-        return _per_row(self.posterior.log_prob(self.value))
+        return _per_row(self.posterior.log_prob(self.chosen))
 
     @cached_property
     def kl(self) -> Tensor:
@@ -98,6 +103,10 @@ class Trace:
 
     def __getitem__(self, name: str) -> Site:
         return self.sites[name]
+
+    def rows(self) -> dict[str, Tensor]:
+        """Field → ``[B, E…]``, of a walk that drew every field once."""
+        return {site.name: site.chosen[0] for site in self.fields}
 
     @property
     def latents(self) -> list[Site]:

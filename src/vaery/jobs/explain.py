@@ -16,10 +16,10 @@ from vaery.core.job import Points, job
 from vaery.core.random import Random
 from vaery.core.trace import Trace
 from vaery.inference import known_cells, offer, probabilities, sliced
+from vaery.information import ACTIVE, mutual_information
 from vaery.joint import Joint
 from vaery.surprise import BITS
 
-ACTIVE = 0.01  # variance of a unit's posterior mean over rows, above which it is active (Burda et al., 2016)
 DRAWS = 8  # of the latent for each row
 NAMED = 5  # cells named for each unit
 CEILING = 99.0  # bits; a change of a cell beyond this is total
@@ -73,8 +73,10 @@ def explain(
 
     Returns:
         ``units`` (a list of dicts: unit, level, kl_bits, active, does), ``active``, ``bits`` (what the latent tells of
-        a row), ``sentence``, and ``traversals`` (units, offsets in standard deviations, and the decoded ``records``,
-        all steps of the first unit, then those of the second …), units that tell most first.
+        a row), ``mutual_information`` (bits by which a draw of the latent tells its row from the others: at most log2
+        of how many there are, or of 256; Hoffman and Johnson, 2016), ``sentence``, and ``traversals`` (units, offsets
+        in standard deviations, and the decoded ``records``, all steps of the first unit, then those of the second …),
+        units that tell most first.
 
     Raises:
         QueryError: fewer than two rows, fewer than two steps, or there is no such row to start from.
@@ -104,7 +106,13 @@ def explain(
         for unit in range(len(units.level))
     ]
     bits = BITS * units.total
-    report = {"units": rows, "active": len(active), "bits": bits, "sentence": _sentence(len(active), len(rows), bits)}
+    report = {
+        "units": rows,
+        "active": len(active),
+        "bits": bits,
+        "mutual_information": BITS * mutual_information(joint, evidence, rng=rng.spawn()),
+        "sentence": _sentence(len(active), len(rows), bits),
+    }
     if active:
         records = Points(*_decode(joint, units, active[:most], offsets), "mean")
         report["traversals"] = {"units": active[:most], "offsets": offsets.tolist(), "records": records}
@@ -116,9 +124,8 @@ def measure(joint: Joint, evidence: Evidence, rng: Random) -> Units:
     found: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {name: [] for name in joint.latents}
     for part, noise in sliced(joint, evidence, rng, DRAWS):
         for site in joint.infer(part, rng=noise, draws=DRAWS, only=[]).latents:
-            assert site.value is not None
             assert site.posterior is not None
-            found[site.name].append((site.value, site.posterior.mean().expand_as(site.value), site.kl))
+            found[site.name].append((site.chosen, site.posterior.mean().expand_as(site.chosen), site.kl))
     middle, spread, moved, nats, total, level = [], [], [], [], 0.0, []
     for name, parts in found.items():
         value, mean, kl = (torch.cat([p[i] for p in parts], 1) for i in range(3))
