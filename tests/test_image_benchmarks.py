@@ -229,6 +229,18 @@ def test_noise_is_as_strong_as_it_is_said_to_be(rng: np.random.Generator) -> Non
     assert image_metrics.psnr(grey, noisy) == pytest.approx(20 * math.log10(255 / 25), abs=0.2)
 
 
+class Detector:
+    """Answers as ``detect`` does."""
+
+    def detect(self, x: np.ndarray, reasons: int) -> dict[str, np.ndarray]:
+        return {"oddness": np.array([0.1, 3.0, 4.0]), "p_value": np.array([0.5, 0.01, 0.01])}
+
+
+def test_pictures_are_ranked_beyond_the_smallest_p_value() -> None:
+    odd = image_ood.detected(Detector(), np.zeros(3))
+    assert np.argsort(odd).tolist() == [0, 1, 2]
+
+
 def test_a_digit_is_judged_against_the_nine_others(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = np.repeat(np.arange(10), 5)
     pixels = labels[:, None, None].astype(np.uint8)

@@ -156,15 +156,15 @@ def test_corrections_are_kept_as_far_as_held_out_windows_gain_from_them():
         optimizer.step()
     with torch.no_grad():  # to the first channel a wrong correction of half a random step, everywhere
         net.out.weight[0], net.out.bias[0] = 0.0, 0.5
-    net.eval().weigh(value, shown, ~shown)
-    assert float(net.trust[0].max()) < 0.3
-    assert float(net.trust[1].min()) > 0.5
+    net.eval().shrink(value, shown, ~shown)
+    assert float(net.shrinkage[0].max()) < 0.3
+    assert float(net.shrinkage[1].min()) > 0.5
     off = lambda found: ((found - value).abs() * ~shown).mean((0, 1))
     with torch.no_grad():
         after = off(net(None, value[None], shown[None]).mean()[0])
-        net.trust.fill_(1.0)
+        net.shrinkage.fill_(1.0)
         before = off(net(None, value[None], shown[None]).mean()[0])
-        net.trust.fill_(0.0)
+        net.shrinkage.fill_(0.0)
         line = off(net(None, value[None], shown[None]).mean()[0])
     assert bool((after <= torch.minimum(before, line) + 1e-6).all())
     assert float(after[1]) < float(line[1])

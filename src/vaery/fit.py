@@ -51,17 +51,11 @@ def fit(
     """Fit ``model`` to ``raw``; see :meth:`vaery.VAE.fit`."""
     started = time.perf_counter()
     regime = regime_of(model.private)
-    found = labels.find(read(raw, model.kind if isinstance(model.kind, str) else None), model.target, model.columns)
-    schema, raw = Schema.describe(
-        found.raw, likelihood=model.likelihood, columns=found.columns, net=model.net, tokens=model.tokens,
-        kind=model.kind, labels=found.names,
-    )  # fmt: skip
     priors = candidates(model.refine)
-    rules = Rules.learn(model.constraints, schema, raw)
-    rows = schema.pack(raw)
+    schema, rows, rules, targets = look_at(model, raw)
     rng = Random(model.random_state if model.random_state is not None else int.from_bytes(os.urandom(4), "big"))
     train, held_out = regime.split(rows, rng)
-    choices = settle(model, schema.fields, train.rows, found.names)
+    choices = settle(model, schema.fields, train.rows, targets)
     seed = rng.seed()
     taught: dict[str, Any] = {}
 
@@ -96,6 +90,17 @@ def fit(
     model.private_, model.calibration_ = regime.report(trainer), regime.calibrate(trainer, rows)
     if choices.readers:
         model.calibration_["labels"] = read_well
+
+
+def look_at(model: VAE, raw: Any) -> tuple[Schema, Evidence, Rules, tuple[str, ...]]:
+    """What there is to learn from: its fields, its packed rows, rules between columns, and which columns are labels."""
+    found = labels.find(read(raw, model.kind if isinstance(model.kind, str) else None), model.target, model.columns)
+    schema, raw = Schema.describe(
+        found.raw, likelihood=model.likelihood, columns=found.columns, net=model.net, tokens=model.tokens,
+        kind=model.kind, labels=found.names,
+    )  # fmt: skip
+    rules = Rules.learn(model.constraints, schema, raw)
+    return schema, schema.pack(raw), rules, tuple(found.names)
 
 
 def until_used(

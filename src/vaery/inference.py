@@ -210,7 +210,7 @@ def _finish(joint: Joint, evidence: Evidence, kept: dict[str, Tensor], rng: Rand
     settled = _settled(joint, evidence, kept)
     chosen = {name: value[None] for name, value in kept.items() if name not in settled.values or name in firsts(joint)}
     trace = joint.trace(evidence.rows, from_values(chosen, from_prior_given(settled, rng)))
-    return {name: trace[name].value.reshape(evidence.rows, *field.event) for name, field in joint.fields.items()}  # type: ignore
+    return trace.rows()
 
 
 def _settled(joint: Joint, evidence: Evidence, kept: dict[str, Tensor]) -> Evidence:

@@ -108,6 +108,15 @@ def learn(found: Mapping[str, Tensor]) -> dict[str, Any]:
     return {**usual, "score": sorted(round(float(s), 6) for s in scores)}
 
 
+def standardised(x: Tensor, held_out: Tensor) -> Tensor:
+    """How far numbers are beyond the middle one of ``held_out``, in units of the way from there to their upper tenth.
+
+    >>> standardised(torch.tensor([0.0, 2.0, -1.0]), torch.tensor([-1.0, 0.0, 1.0]))
+    tensor([ 0.0000,  2.5000, -1.2500])
+    """
+    return _standard(x, *_middle(held_out))
+
+
 def _middle(x: Tensor) -> list[float]:
     middle, upper = float(x.median()), float(x.quantile(UPPER))
     return [round(middle, 6), round(max(upper - middle, 1e-6), 6)]

@@ -128,9 +128,9 @@ class PlainRegime(Regime[Trainer]):
         """How far corrections of a simple rule may be trusted (of the straight line, in series)."""
         rows = trainer.held_out.to(trainer.joint.device)
         for stop in trainer.joint.walk:
-            weigh: Any = getattr(stop.prior, "weigh", None)
-            if weigh is not None and stop.name in rows:
-                weigh(rows.values[stop.name], rows.known[stop.name], rng)
+            shrink: Any = getattr(stop.prior, "shrink", None)
+            if shrink is not None and stop.name in rows:
+                shrink(rows.values[stop.name], rows.known[stop.name], rng)
 
     def report(self, trainer: Trainer) -> None:
         return None

@@ -18,7 +18,7 @@ from vaery.core.random import Random
 from vaery.flags import flags
 from vaery.joint import Joint
 from vaery.misfit import unfit
-from vaery.oddness import UPPER, oddness, signals
+from vaery.oddness import oddness, signals, standardised
 from vaery.reasons import explained
 from vaery.surprise import BITS, shares
 
@@ -113,7 +113,7 @@ def detect(
         for listed, reason in zip(why, unfit(other or {}, odd or {}), strict=False):
             if reason is not None:
                 listed[:-1] = [reason, *listed[:-1]][:reasons]
-    rank = placed(scores, held_out)
+    rank = standardised(-scores.double(), -torch.tensor(held_out, dtype=torch.float64))
     outlier = discoveries(p_value, fdr)
     return {"bits": found.total, "oddness": rank, "p_value": p_value, "outlier": outlier, "reasons": why}
 
@@ -139,18 +139,6 @@ def _stretches(p_value: Tensor, fdr: float, width: int) -> Tensor:
     lowest = F.pad(p_value, (0, -len(p_value) % width), value=1.0).view(-1, width).amin(1)
     picked = discoveries(lowest, fdr)
     return p_value <= lowest[picked].max() if bool(picked.any()) else torch.zeros_like(p_value, dtype=torch.bool)
-
-
-def placed(score: Tensor, held_out: Sequence[float]) -> Tensor:
-    """``[B]`` how far scores (higher is more normal) are beyond the middle one of held-out scores, in units of the way
-    from there to their lowest tenth.
-
-    >>> placed(torch.tensor([0.0, -2.0, 1.0]), [-1.0, 0.0, 1.0])
-    tensor([ 0.0000,  2.5000, -1.2500], dtype=torch.float64)
-    """
-    held = torch.tensor(held_out, dtype=torch.float64)
-    middle, low = held.median(), held.quantile(1 - UPPER)
-    return (middle - score.double()) / (middle - low).clamp(min=1e-6)
 
 
 def conformal(score: Tensor, held_out: Sequence[float]) -> Tensor:

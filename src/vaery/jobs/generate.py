@@ -152,6 +152,5 @@ def _rounded(
 def _from_prior(joint: Joint, n: int, rng: Random) -> dict[str, Tensor]:
     parts = []
     for start in range(0, max(1, n), BATCH):
-        trace = joint.trace(min(BATCH, n - start), from_prior(rng))
-        parts.append({name: trace[name].value[0] for name in joint.fields})  # type: ignore[index]
+        parts.append(joint.trace(min(BATCH, n - start), from_prior(rng)).rows())
     return {name: torch.cat([part[name] for part in parts]) for name in joint.fields}

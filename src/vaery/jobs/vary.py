@@ -9,11 +9,11 @@ from torch import Tensor
 
 from vaery.core.choose import from_prior_given, from_values
 from vaery.core.errors import QueryError
-from vaery.core.evidence import Evidence, concatenate, expand_mask
+from vaery.core.evidence import Evidence, concatenate
 from vaery.core.field import Field
 from vaery.core.job import job
 from vaery.core.random import Random
-from vaery.inference import BATCH, firsts, known_cells
+from vaery.inference import BATCH, firsts
 from vaery.joint import Joint
 
 
@@ -88,17 +88,6 @@ def _drawn(joint: Joint, rows: Evidence, kept: Evidence, rng: Random, strength: 
     there, middle = (joint.infer(rows, rng=rng, mean=mean, only=[]) for mean in (False, True))
     places = {}
     for name, site in there.sites.items():
-        z, centre = site.value, middle[name].value
-        assert z is not None
-        assert centre is not None
+        z, centre = site.chosen, middle[name].chosen
         places[name] = centre + 2 * strength * (z - centre) if site.latent else z
-    trace = joint.trace(rows.rows, from_values(places, from_prior_given(kept, rng)))
-    made = {}
-    for name, field in joint.fields.items():
-        found = trace[name].value
-        assert found is not None
-        made[name] = found.reshape(rows.rows, *field.event)
-        if name in firsts(joint) and name in rows:
-            old, known = known_cells(joint, rows, name)
-            made[name] = torch.where(expand_mask(known, old.dim()), old, made[name].to(old.dtype))
-    return made
+    return joint.trace(rows.rows, from_values(places, from_prior_given(kept, rng))).rows()

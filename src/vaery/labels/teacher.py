@@ -125,8 +125,7 @@ class _Teacher:
             answers = self.reader.simple(self.pool.x)
             answers[NEAR - LINE] = near.log()  # what neighbours say themselves, and not what was learned from them
             teacher = mixed(cooled(torch.stack(answers), sure), weight, temperature).exp()
-        lessons = Lessons()
-        lessons = replace(lessons, steps=min(lessons.steps, self.steps))
+        lessons = self._allotted()
         if self.seconds is not None:
             left = max(1.0, self.seconds - (time.monotonic() - started))
             lessons = replace(lessons, steps=10**9, seconds=left)
@@ -151,11 +150,15 @@ class _Teacher:
             said[:1] = cooled(said[:1], self.reader.sure[:1])
             self.reader.temperature.copy_(temper(said, self.reader.weight[: len(said)], goal))
 
+    def _allotted(self) -> Lessons:
+        """All of them, or as many as the budget of steps leaves."""
+        whole = Lessons()
+        return replace(whole, steps=min(whole.steps, self.steps))
+
     def _alone(self, started: float) -> None:
         """Nothing but the network can read the other fields: it is tried on rows that it had not seen in short lessons,
         for its temperature."""
-        lessons = Lessons()
-        lessons = replace(lessons, steps=min(lessons.steps, self.steps))
+        lessons = self._allotted()
         if self.seconds is not None:
             lessons = replace(lessons, steps=10**9, seconds=0.7 * self.seconds)
         learn(self.reader, self.rows, self.labels, self.fields, lessons, self.rng, None, self.watch)

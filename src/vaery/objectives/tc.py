@@ -58,9 +58,8 @@ class Tc(Objective):
 
     def __call__(self, trace: Trace, progress: float = 1.0) -> Loss:
         site, posterior = _only_level(trace)
-        assert site.value is not None
         fit, kl = log_likelihood(trace), divergence(trace)
-        joint, marginal = aggregated(posterior, site.value, self.rows)
+        joint, marginal = aggregated(posterior, site.chosen, self.rows)
         information, correlation = (site.log_q - joint).mean(), (joint - marginal).mean()
         cost = self.gamma * kl.mean()
         cost = cost + (self.alpha - self.gamma) * information + (self.beta - self.gamma) * correlation

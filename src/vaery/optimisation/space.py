@@ -87,7 +87,7 @@ class Space:
         width = low * (high / low) ** rng.uniform((rows.rows, 1))
         places = {}
         for name in self.joint.latents:
-            z = there[name].value[0]  # type: ignore[index]
+            z = there[name].chosen[0]
             places[name] = (z + width * rng.normal(tuple(z.shape)))[None]
         for name in firsts(self.joint):  # what all that follows hangs on
             value, known = known_cells(self.joint, rows, name)
@@ -96,7 +96,7 @@ class Space:
         trace = self.joint.trace(
             rows.rows, from_values(places, from_prior_given(self.asked.repeat(rows.rows), rng)), only=None
         )
-        return {n: trace[n].value.reshape(rows.rows, *f.event) for n, f in self.joint.fields.items()}  # type: ignore
+        return trace.rows()
 
     def _redrawn(self, rows: Evidence, rng: Random) -> dict[str, Tensor]:
         """Some of each parent's cells hidden, as in training, and drawn given the others and all conditions."""

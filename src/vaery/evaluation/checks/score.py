@@ -37,8 +37,13 @@ def score(setting: Setting) -> Tested | None:
 
 def comparable(layout: Layout) -> bool:
     """Whether every field has a density that columns (or pixels) one by one can be held against."""
-    images: list[Any] = [layout.schema[name] for name in layout.images]
+    images = _images(layout).values()
     return all(f.levels > 0 and (f.likelihood != "bernoulli" or f.levels == 1) for f in images)
+
+
+def _images(layout: Layout) -> dict[str, Any]:
+    """The fields that are pictures, by name."""
+    return {name: layout.schema[name] for name in layout.images}
 
 
 def independent_bits(layout: Layout, fit: Rows, asked: Rows) -> Floats:
@@ -48,11 +53,11 @@ def independent_bits(layout: Layout, fit: Rows, asked: Rows) -> Floats:
     (Silverman, 1986) on the very scale that the model works on. Of a pixel: the shares of its greys.
     """
     known, new = (layout.schema.pack(layout.raw(rows)) for rows in (fit, asked))
-    nats = np.zeros(len(asked))
+    nats, images = np.zeros(len(asked)), _images(layout)
     for field in layout.schema.fields:
         a, b = known.values[field.name].numpy(), new.values[field.name].numpy()
-        if field.name in layout.images:
-            nats += pixel_nats(a, b, int(field.levels))  # type: ignore[attr-defined]
+        if field.name in images:
+            nats += pixel_nats(a, b, images[field.name].levels)
             continue
         here = [_mask(part.known[field.name], len(x), x.shape[1]) for part, x in ((known, a), (new, b))]
         slope = field.log_jacobian(new.values[field.name])

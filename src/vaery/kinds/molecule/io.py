@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from vaery.core.errors import DataError
 from vaery.kinds.molecule.smiles import allowing, need
@@ -94,7 +94,7 @@ def write(raw: Any, path: str | os.PathLike[str]) -> None:
 
 
 def _open(path: Path) -> IO[bytes]:
-    return gzip.open(path) if path.suffix.lower() == ".gz" else open(path, "rb")  # type: ignore[return-value]
+    return cast("IO[bytes]", gzip.open(path)) if path.suffix.lower() == ".gz" else open(path, "rb")
 
 
 def _ending(path: Any) -> str:

@@ -104,7 +104,7 @@ class WindowNet(nn.Module):
     The straight line between the nearest seen cells is the base; dilated convolutions over it, over what is seen, over
     how far the nearest seen cells are and over the latent correct it, in units of what a random walk with the channel's
     own steps would spread there. Their last layer starts at zero, so that training starts at the line; and after it
-    held-out windows say how much of each correction to keep (:meth:`weigh`), so that it does not end behind the line.
+    held-out windows say how much of each correction to keep (:meth:`shrink`), so that it does not end behind the line.
 
     Args:
         field: of the windows.
@@ -116,7 +116,7 @@ class WindowNet(nn.Module):
     group: Tensor
     motion: Tensor
     usual: Tensor
-    trust: Tensor
+    shrinkage: Tensor
 
     def __init__(self, field: SeriesField, context: int, width: int, depth: int, dropout: float) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ class WindowNet(nn.Module):
         zeroed(self.out)
         self.register_buffer("motion", torch.ones(columns))  # how far a column goes in one step, on average
         self.register_buffer("usual", torch.zeros(columns))  # where it is when nothing is known
-        self.register_buffer("trust", torch.ones(len(self.numbers), CLASSES))  # of a correction, by distance
+        self.register_buffer("shrinkage", torch.ones(len(self.numbers), CLASSES))  # of a correction, by distance
         self._order(field)
 
     def _order(self, field: SeriesField) -> None:
@@ -167,7 +167,7 @@ class WindowNet(nn.Module):
             self.usual[at] = share[at]
 
     @torch.no_grad()
-    def weigh(self, value: Tensor, seen: Tensor, asked: Tensor) -> None:
+    def shrink(self, value: Tensor, seen: Tensor, asked: Tensor) -> None:
         """After training: the share of corrections, from none to all, that leaves the least absolute error in held-out
         cells, for each channel and class of distances; where few cells can say, for the whole channel.
 
@@ -175,7 +175,7 @@ class WindowNet(nn.Module):
             value: ``[B, T, C]``.
             seen, asked: bool; known cells that are shown, and known cells that are hidden.
         """
-        self.trust.fill_(1.0)
+        self.shrinkage.fill_(1.0)
         parts = [
             self._corrections(value[i : i + TOGETHER], seen[i : i + TOGETHER]) for i in range(0, len(value), TOGETHER)
         ]
@@ -186,10 +186,10 @@ class WindowNet(nn.Module):
                 x[here] for x in (value[..., channel] - line[..., i], correction[..., i], remote[..., i])
             )
             if len(left) >= FEWEST:
-                self.trust[i] = kept(left, made)
+                self.shrinkage[i] = best_share(left, made)
             for c in range(CLASSES):
                 if int((far == c).sum()) >= FEWEST:
-                    self.trust[i, c] = kept(left[far == c], made[far == c])
+                    self.shrinkage[i, c] = best_share(left[far == c], made[far == c])
 
     def _corrections(self, value: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """``[B, T, numbers]`` the line, what is added to it, and classes of distances; without a latent."""
@@ -206,20 +206,23 @@ class WindowNet(nn.Module):
         """
         several, rows = seen.shape[:2]
         value = torch.where(seen, value, 0).to(self.motion.dtype).expand(several, *value.shape[1:])
-        x, spread, line, remote = self._inputs(value.flatten(0, 1), seen.flatten(0, 1))
+        x, spread, line, found = self._inputs(value.flatten(0, 1), seen.flatten(0, 1))
         h = self.enter(x.transpose(1, 2)).unflatten(0, (several, rows))
         h = h + self._latent(z, use, (several, rows), h)
         h = h.flatten(0, 1)
         raw = self.out(self.after(self.attend(self.stack(h)))).transpose(1, 2).unflatten(0, (-1, rows))
-        line, spread, remote = (t.unflatten(0, (several, rows)) for t in (line, spread, remote[..., self.place]))
-        return self._cells(raw, line, spread, self._trusted(remote, z, use))
+        shrinkage = self._shrinkage(found, (several, rows), z, use)
+        return self._cells(raw, line.unflatten(0, (several, rows)), spread.unflatten(0, (several, rows)), shrinkage)
 
-    def _trusted(self, remote: Tensor, z: Tensor | None, use: Tensor | None) -> Tensor | None:
-        """``[S, B, T, numbers]`` how much of each correction to keep; all of it in training, and where a latent tells
-        what no line can know."""
+    def _shrinkage(self, found: Bridge, shape: tuple[int, int], z: Tensor | None, use: Tensor | None) -> Tensor | None:
+        """``[S, B, T, numbers]`` how much of each correction to keep.
+
+        ``None``: all of it, in training, and where a latent tells what no line can know.
+        """
         if self.training or (z is not None and use is None):
             return None
-        share = self.trust.gather(1, remote.flatten(0, 2).T).T.view(remote.shape)
+        remote = found.remote[..., self.place]
+        share = self.shrinkage.gather(1, remote.flatten(0, 1).T).T.view(*shape, *remote.shape[1:])
         return share if z is None or use is None else torch.where(use.expand(z.shape[:2])[..., None, None], 1.0, share)
 
     def _latent(self, z: Tensor | None, use: Tensor | None, shape: tuple[int, int], like: Tensor) -> Tensor:
@@ -233,15 +236,15 @@ class WindowNet(nn.Module):
         drawn = F.interpolate(detail, size=self.steps, mode="linear", align_corners=False)
         return self.join(drawn).unflatten(0, (-1, shape[1]))
 
-    def _inputs(self, value: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """``[N, T, 5 D]`` what the network sees; ``[N, T, D]`` the spread of the base, its line, and how remote."""
+    def _inputs(self, value: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor, Bridge]:
+        """``[N, T, 5 D]`` what the network sees; ``[N, T, D]`` spread and line of the base; what it is made of."""
         _, wide = self.columns(value, seen)
         found = self._bridge(value, seen)
         line = self._line(found)
         spread = (self.motion.square() * found.reach.clamp(min=1e-6, max=FAR)).sqrt().clamp(NARROWEST, 1.0)
         near = [1 / (1 + found.before), 1 / (1 + found.after)]
         parts = [squashed(line), wide.to(line.dtype), spread.log() / 5, *near]
-        return torch.cat(parts, -1), spread, line, found.remote
+        return torch.cat(parts, -1), spread, line, found
 
     def _bridge(self, value: Tensor, seen: Tensor) -> Bridge:
         x, wide = self.columns(value, seen)
@@ -257,12 +260,13 @@ class WindowNet(nn.Module):
         gap = torch.where(seen[..., -1], value[..., -1], 0).clamp(-10, 10)
         return torch.exp2(gap).cumsum(1)
 
-    def _cells(self, raw: Tensor, line: Tensor, spread: Tensor, trust: Tensor | None) -> CellsDensity:
+    def _cells(self, raw: Tensor, line: Tensor, spread: Tensor, shrinkage: Tensor | None) -> CellsDensity:
         groups, size = [], self.family.size
         if self.numbers:
             own = raw[..., : len(self.numbers) * size].unflatten(-1, (len(self.numbers), size))
-            if trust is not None:
-                own = torch.cat([own[..., :1] * trust[..., None], own[..., 1:]], -1)  # the first number is the location
+            if shrinkage is not None:
+                location, rest = own[..., :1], own[..., 1:]
+                own = torch.cat([location * shrinkage[..., None], rest], -1)
             around = (line[..., self.place], spread[..., self.place])
             at = torch.tensor(self.numbers, device=raw.device)
             groups.append((at, self.family(own, around)))
@@ -275,11 +279,13 @@ class WindowNet(nn.Module):
         return CellsDensity(groups, (*raw.shape[:2], self.steps, self.channels))
 
 
-def kept(left: Tensor, made: Tensor) -> float:
+def best_share(left: Tensor, made: Tensor) -> float:
     """The share g of corrections ``made [N]`` with the smallest Σ |left - g made|, between 0 and 1: a weighted median.
 
-    >>> kept(torch.tensor([1.0, 2.0, -1.0]), torch.tensor([2.0, 4.0, -1.0])), kept(torch.ones(2), -torch.ones(2))
-    (0.5, 0.0)
+    >>> best_share(torch.tensor([1.0, 2.0, -1.0]), torch.tensor([2.0, 4.0, -1.0]))
+    0.5
+    >>> best_share(torch.ones(2), -torch.ones(2))
+    0.0
     """
     ratio, order = (left / made).sort()
     weight = made.abs()[order].cumsum(0)
@@ -297,13 +303,13 @@ class SeriesDecoder(nn.Module):
         """Before training: see :meth:`WindowNet.learn`."""
         self.net.learn(value, known)
 
-    def weigh(self, value: Tensor, known: Tensor | None, rng: Random) -> None:
-        """After training, on held-out windows: see :meth:`WindowNet.weigh`."""
+    def shrink(self, value: Tensor, known: Tensor | None, rng: Random) -> None:
+        """After training, on held-out windows: see :meth:`WindowNet.shrink`."""
         times = -(-ROWS // len(value))
         value, known = value[:ROWS], torch.ones_like(value, dtype=torch.bool) if known is None else known[:ROWS]
         value, known = value.repeat(times, 1, 1), known.repeat(times, 1, 1)  # few windows get several gaps each
         shown = self.hide(len(value), rng).to(value.device)
-        self.net.weigh(value, known & shown, known & ~shown)
+        self.net.shrink(value, known & shown, known & ~shown)
 
     def forward(self, context: Tensor) -> WindowDensity:
         return WindowDensity(context, self.net, self.hide)
