@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from vaery.core.density import Density
 from vaery.core.random import Random
 from vaery.core.tokens import END, PAD, first_of, gaps, reach, telling
+from vaery.nets.dropout import Dropout
 from vaery.nets.recurrent import Backwards, Recurrent
 from vaery.nets.transformer import Transformer
 from vaery.nets.vocabulary import Vocabulary, nucleus
@@ -63,7 +64,7 @@ class Autoregressive(nn.Module):
         self.more = nn.Linear(width, width)
         nn.init.zeros_(self.more.weight)
         nn.init.zeros_(self.more.bias)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, context: Tensor) -> TokenDensity:
         """``context [S, B, C]`` → density of ``value [S, B, L]``."""

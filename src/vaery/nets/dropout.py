@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def dropout(x: Tensor, rate: float) -> Tensor:
@@ -21,3 +21,15 @@ def dropout(x: Tensor, rate: float) -> Tensor:
     integers = torch.empty(x.numel() // 8 + 1, dtype=torch.int64).random_(-(2**63), None)
     coins = integers.view(torch.uint8)[: x.numel()].view(x.shape)
     return x * (coins >= below).to(x.dtype).mul_(256 / (256 - below))
+
+
+class Dropout(nn.Module):
+    """:func:`dropout` in training, and nothing otherwise."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``x`` of any shape → the same shape."""
+        return dropout(x, self.rate) if self.rate and self.training else x

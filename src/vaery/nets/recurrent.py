@@ -6,12 +6,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from vaery.nets.gru import gru
+
 
 def ragged(net: nn.GRU, x: Tensor, ends: Tensor, state: Tensor | None = None) -> Tensor:
     """``x [N, T, size]``, of which row n has ``ends [N]`` cells → ``[N, T, hidden]``; steps beyond the end of a row are
     not taken, which saves more than half of them where lengths differ."""
     some = pack_padded_sequence(x, ends.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
-    return pad_packed_sequence(net(some, state)[0], batch_first=True, total_length=x.shape[1])[0]
+    trains = torch.is_grad_enabled() and x.device.type == "cpu"
+    read = gru(net, some, state) if trains else net(some, state)[0]
+    return pad_packed_sequence(read, batch_first=True, total_length=x.shape[1])[0]
 
 
 class Recurrent(nn.Module):

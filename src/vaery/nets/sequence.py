@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vaery.core.tokens import reach, telling
+from vaery.nets.dropout import Dropout
 from vaery.nets.recurrent import Backwards, ragged
 
 
@@ -31,7 +32,7 @@ class SequenceEncoder(nn.Module):
         size, hidden = embedding or width, hidden or width
         self.embedding = nn.Embedding(codes + 1, size)
         nn.init.normal_(self.embedding.weight, std=size**-0.5)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.forth, self.back = nn.GRU(size, hidden, batch_first=True), Backwards(size, hidden)
         self.out = nn.Linear(2 * hidden, width)
 
