@@ -20,7 +20,7 @@ from vaery.nets.mlp import Residual
 from vaery.objectives.elbo import Elbo
 from vaery.objectives.masked import Masked
 from vaery.posteriors.gaussian import Gaussian
-from vaery.train import Plan, Trainer, evaluate
+from vaery.train import Plan, Trainer, best_row, evaluate
 
 MODEL = linear_gaussian(columns=4, latent=2)
 PLAN = Plan(steps=120, batch=32, evaluations=6, learning_rate=1e-2, patience=math.inf)
@@ -65,6 +65,32 @@ def test_it_learns_the_density_the_data_came_from() -> None:
     exact = float(MODEL.log_prob(rows(100, 1).values["x"].double()).mean())
     bound, _ = evaluate(t.joint, rows(100, 1), Elbo(), seed=0)
     assert exact - 0.35 < bound <= exact + 0.05
+
+
+class Contrary(Elbo):
+    """What it reports falls while what it is about rises."""
+
+    def __call__(self, trace, progress=1.0):
+        loss = super().__call__(trace, progress)
+        return replace(loss, bound=-loss.bound, goal=loss.bound)
+
+
+def test_weights_are_kept_by_what_the_objective_is_about() -> None:
+    t = trainer(objective=Contrary(warmup=0.0))
+    history = t.fit().history
+    found, parts = evaluate(t.joint, t.held_out, t.objective, seed=t.evaluation_seed)
+    assert best_row(history)["goal"] == max(row["goal"] for row in history) > history[0]["goal"]
+    assert (parts["goal"], found) == pytest.approx((best_row(history)["goal"], best_row(history)["bound"]))
+    assert best_row([]) == {}
+
+
+@pytest.mark.parametrize("beta", [0.1, 1.0])
+def test_a_divergence_of_another_price_is_kept_at_that_price(beta: float) -> None:
+    t = trainer(objective=Elbo(beta=beta))
+    last = t.fit().history[-1]
+    assert ("goal" in last) == (beta != 1)
+    assert last["bound"] == pytest.approx(last["log_likelihood"] - last["kl"])
+    assert last.get("goal", last["bound"]) == pytest.approx(last["log_likelihood"] - beta * last["kl"])
 
 
 def test_the_same_seed_gives_the_same_bits() -> None:

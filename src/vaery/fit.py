@@ -30,7 +30,7 @@ from vaery.joint import Joint
 from vaery.refine import candidates, refine
 from vaery.regime import regime_of
 from vaery.schema import Schema, read
-from vaery.train import Plan, Progress, Trainer, choose_threads
+from vaery.train import Plan, Progress, Trainer, best_row, choose_threads
 
 if TYPE_CHECKING:
     from vaery.model import VAE
@@ -176,7 +176,7 @@ def trained(
 
 def collapsed(first: Mapping[str, float], then: Sequence[Mapping[str, float]]) -> str:
     """What happened to a latent that stayed empty, in a sentence."""
-    kl = max(then, key=lambda row: row["bound"])["kl"]
+    kl = best_row(then)["kl"]
     return (
         f"the latent had collapsed at step {first['step']:.0f} ({first['kl']:.1f} nats a row); fitted again with more "
         f"free bits and a slower warm-up, it carries {kl:.1f} nats"

@@ -27,6 +27,7 @@ from vaery.joint import Joint
 from vaery.rowwise import Question
 from vaery.schema import Schema, read
 from vaery.studies import Studies
+from vaery.train import best_row
 
 __all__ = ["VAE", "describe", "load", "read"]
 
@@ -319,9 +320,9 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
         return levels(self.schema_, self.joint_, target)
 
     def held_out_bound(self) -> float:
-        """The best held-out bound of the fit, nats a row (of packed values); nan of a private fit."""
+        """The held-out bound of the weights that the fit kept, nats a row (of packed values); nan of a private fit."""
         self._check_fitted()
-        return max((row["bound"] for row in self.history_ if "bound" in row), default=float("nan"))
+        return best_row(self.history_).get("bound", float("nan"))
 
     # ------------------------------------------------------------------ files
 

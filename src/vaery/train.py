@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -264,8 +264,9 @@ class Trainer:
         watched = self.held_out[slice(0, self.plan.watched)]
         bound, parts = evaluate(self.joint, watched, self.objective, seed=self.evaluation_seed)
         parts = carried(self.joint, watched, seed=self.evaluation_seed) | parts
-        if bound > self.state.best or self.state.best == -math.inf:
-            self.state.best, self.state.best_step = bound, self.state.step
+        goal = parts.get("goal", bound)
+        if goal > self.state.best or self.state.best == -math.inf:
+            self.state.best, self.state.best_step = goal, self.state.step
             copy(self.parameters, self.best)
         copy(live, self.parameters)
         self.state.history.append({"step": self.state.step, "seconds": round(self.seconds, 2), "bound": bound, **parts})
@@ -348,6 +349,12 @@ class Trainer:
         return f"{where}, whose packed value is {float(values[name].max()):.3g}"
 
 
+def best_row(history: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
+    """The line of a history whose weights were kept; an empty one of a fit that looked at no held-out rows."""
+    looked = [row for row in history if "bound" in row]
+    return max(looked, key=lambda row: row.get("goal", row["bound"]), default={})
+
+
 @torch.no_grad()
 def copy(source: list[Tensor], target: list[Any]) -> None:
     """Tensor by tensor, in place."""
@@ -375,7 +382,8 @@ def evaluate(
         part = rows[slice(start, start + batch)].to(joint.device)
         trace = joint.infer(part, rng=rng, draws=objective.draws, estimate=1.0, each=objective.each)
         loss = objective(trace, 1.0)
-        for name, value in {"bound": loss.bound.mean(), **loss.parts}.items():
+        goal = {} if loss.goal is None else {"goal": loss.goal.mean()}
+        for name, value in {"bound": loss.bound.mean(), **loss.parts, **goal}.items():
             sums[name] = sums.get(name, 0.0) + float(value) * part.rows
     joint.train(was_training)
     means = {name: total / rows.rows for name, total in sums.items()}

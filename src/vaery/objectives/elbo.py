@@ -67,7 +67,9 @@ class Elbo(Objective):
             guess = known + score_function(trace, lambda: leave_one_out(fit - beta * kl))
         cost = self._costs(trace.latents, balance, share) if self.free_bits or balance else kl.mean()
         minimise = beta * cost - (fit + guess).mean()
-        return Loss(minimise, (fit - kl).mean(0), {"log_likelihood": fit.mean(), "kl": kl.mean()})
+        parts = {"log_likelihood": fit.mean(), "kl": kl.mean()}
+        goal = None if self.beta == 1 else (fit - self.beta * kl).mean(0)
+        return Loss(minimise, (fit - kl).mean(0), parts, goal)
 
     def _costs(self, sites: Sequence[Site], balance: bool, share: Tensor | None) -> Tensor:
         """What all levels cost."""

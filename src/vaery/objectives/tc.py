@@ -70,7 +70,8 @@ class Tc(Objective):
             "total_correlation": correlation,
             "dimension_wise_kl": (marginal - site.log_prob).mean(),
         }
-        return Loss(ramp(progress, self.warmup) * cost - fit.mean(), (fit - kl).mean(0), parts)
+        minimise = ramp(progress, self.warmup) * cost - fit.mean()
+        return Loss(minimise, (fit - kl).mean(0), parts, goal=(cost - fit.mean()).neg().expand(fit.shape[1]))
 
 
 def aggregated(posterior: Gaussian, z: Tensor, rows: int | None = None) -> tuple[Tensor, Tensor]:
