@@ -17,6 +17,7 @@ from vaery.core.random import Random, isolated
 from vaery.likelihoods import autoregressive
 from vaery.likelihoods.autoregressive import Autoregressive
 from vaery.nets import vocabulary
+from vaery.nets.places import Spread
 from vaery.nets.sequence import SequenceEncoder
 from vaery.priors.flow import Flow
 from vaery.priors.matching import Matching
@@ -24,13 +25,15 @@ from vaery.priors.mixture import Mixture
 from vaery.priors.vamp import Vamp
 
 CODES, LENGTH, CONTEXT = 5, 5, 3
-NETS = ("recurrent", "transformer")
+NETS = ("recurrent", "transformer", "marked")  # the last: recurrent, the context heard at each place by itself
 ROWS = tokens.packed([[2, 3], [], [4, 4, 3, 2], [2], [3, 3, 3], [4, 2]], LENGTH)
 ALL = tokens.packed([c for n in range(LENGTH) for c in itertools.product(range(2, CODES), repeat=n)], LENGTH)
 
 
 def net(kind: str = "recurrent", **options) -> Autoregressive:
     """A network whose answers hang on everything they may hang on, in double precision."""
+    if kind == "marked":
+        kind, options = "recurrent", {"marks": 4, **options}
     with isolated(0):
         made = Autoregressive(CODES, LENGTH, CONTEXT, width=32, net=kind, dropout=0.0, **options).eval().double()
         for p in made.parameters():
@@ -78,8 +81,10 @@ def test_teacher_forced_is_the_sum_of_single_steps(kind):
     for row, length in enumerate(tokens.reach(ROWS > 0).tolist()):
         state, code = None, torch.tensor([CODES + 1])
         for step in range(length):
-            before, state = made.net.step(made.vocabulary(code), z[0, row : row + 1], state)
-            x = made.features(before, made.later.nothing[None], z[0, row : row + 1])
+            one = z[0, row : row + 1]
+            here = made.spread(one, LENGTH)[:, step]
+            before, state = made.net.step(made.vocabulary(code) + here, one, state)
+            x = made.features(before, made.later.nothing[None], here, one)
             logits = made.vocabulary.logits(x)
             logits[:, 0] = -torch.inf
             table = logits.detach().log_softmax(-1) if step + 1 < LENGTH else torch.zeros_like(logits)
@@ -178,10 +183,10 @@ def test_learns_to_go_on_and_to_fill():
 
 
 @settings(max_examples=10)
-@given(st.integers(0, 100))
-def test_encoder_is_blind_to_what_is_hidden_and_to_other_rows(seed):
+@given(st.integers(0, 100), st.sampled_from([0, 4]))
+def test_encoder_is_blind_to_what_is_hidden_and_to_other_rows(seed, marks):
     with isolated(0):
-        encoder = SequenceEncoder(CODES, 8).double()
+        encoder = SequenceEncoder(CODES, 8, length=LENGTH, marks=marks).double()
     known, filled = mask(seed), ROWS.clone()
     whole = encoder(ROWS * known, known)
     filled[~known] = 3
@@ -190,6 +195,21 @@ def test_encoder_is_blind_to_what_is_hidden_and_to_other_rows(seed):
         one = slice(row, row + 1)
         assert torch.allclose(encoder(ROWS[one] * known[one], known[one]), whole[one], atol=1e-12)
     assert torch.allclose(encoder(ROWS), encoder(ROWS, torch.ones_like(known)))
+
+
+def test_a_marked_place_is_told_by_the_latent_and_tells_it():
+    with isolated(0):
+        encoder, spread = SequenceEncoder(CODES, 8, length=LENGTH, marks=4).double(), Spread(3, LENGTH, 6, 4).double()
+        plain = Spread(3, LENGTH, 6, 0)
+    turned = torch.stack([ROWS[2], ROWS[2].flip(0)])
+    said = encoder.gather(encoder.embedding(turned.long()))
+    assert not torch.allclose(said[0], said[1])  # the same tokens elsewhere say something else
+    heard = spread(context(2)[0], LENGTH)
+    assert heard.shape == (2, LENGTH, 6)
+    assert not torch.allclose(heard[:, 0], heard[:, 1])
+    assert torch.equal(spread(context(2)[0], 2), heard[:, :2])
+    assert not plain(context(2)[0], LENGTH).any()
+    assert not list(plain.parameters())
 
 
 # ------------------------------------------------------------------ temperature

@@ -17,6 +17,7 @@ from vaery.core.density import Density
 from vaery.core.random import Random
 from vaery.core.tokens import END, PAD, first_of, gaps, reach, telling
 from vaery.nets.dropout import Dropout
+from vaery.nets.places import Spread
 from vaery.nets.recurrent import Backwards, Recurrent
 from vaery.nets.transformer import Transformer
 from vaery.nets.vocabulary import Vocabulary, nucleus
@@ -40,6 +41,8 @@ class Autoregressive(nn.Module):
         net: "recurrent" or "transformer".
         word_dropout: the share of tokens that training hides from those after them (Bowman et al., 2016), falling to
             none at its end.
+        marks: of places that the context speaks of one by one (:mod:`vaery.nets.places`): with them a latent soon says
+            which token is where, which is what comes back exactly.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Autoregressive(nn.Module):
         dropout: float = 0.1,
         net: str = "recurrent",
         word_dropout: float = 0.3,
+        marks: int = 0,
     ) -> None:
         super().__init__()
         hidden = hidden or width
@@ -60,6 +64,7 @@ class Autoregressive(nn.Module):
         self.vocabulary = Vocabulary(codes, MARKS, width)
         self.net = NETS[net](width, context, hidden, depth, dropout, length)
         self.later = Backwards(width, hidden)
+        self.spread = Spread(context, length, width, marks)
         self.mix = nn.Linear(2 * hidden + context, width)
         self.more = nn.Linear(width, width)
         nn.init.zeros_(self.more.weight)
@@ -70,13 +75,15 @@ class Autoregressive(nn.Module):
         """``context [S, B, C]`` → density of ``value [S, B, L]``."""
         return TokenDensity(self, context)
 
-    def read(self, code: Tensor, context: Tensor, ends: Tensor) -> Tensor:
-        """Codes ``[N, T]`` as they go in, of which ``ends [N]`` count, context ``[N, C]`` → ``[N, T, hidden]``."""
-        return self.net(self.dropout(self.vocabulary(code)), context, ends)
+    def read(self, code: Tensor, here: Tensor, context: Tensor, ends: Tensor) -> Tensor:
+        """Codes ``[N, T]`` as they go in, of which ``ends [N]`` count, what the context ``[N, C]`` says of each place
+        → ``[N, T, hidden]``."""
+        return self.net(self.dropout(self.vocabulary(code) + here), context, ends)
 
-    def features(self, before: Tensor, after: Tensor, context: Tensor) -> Tensor:
-        """What came before, what is known to come after, and the context → what the softmax reads."""
-        h = self.mix(torch.cat([self.dropout(before), after, context], -1))
+    def features(self, before: Tensor, after: Tensor, here: Tensor, context: Tensor) -> Tensor:
+        """What came before, what is known to come after, and the context, also of this place → what the softmax
+        reads."""
+        h = self.mix(torch.cat([self.dropout(before), after, context], -1)) + here
         return h + self.more(torch.nn.functional.gelu(h))
 
     def shifted(self, value: Tensor, seen: Tensor) -> Tensor:
@@ -149,10 +156,11 @@ class TokenDensity(Density):
         ends = reach(tells)
         steps = max(1, int(ends.max())) if len(value) else 1
         told = net.shifted(value, known)[:, :steps]
-        before = net.read(told, context, ends)
+        here = net.spread(context, steps)
+        before = net.read(told, here, context, ends)
         after = net.known_later(value, known if around else None, steps)
         row, place = tells[:, :steps].nonzero(as_tuple=True)
-        x = net.features(before[row, place], after[row, place], context[row])
+        x = net.features(before[row, place], after[row, place], here[row, place], context[row])
         code, allowed = value[row, place], told[row, place] == net.codes
         found = net.at_last(net.vocabulary.log_prob(x, code, allowed), x, code, allowed, place)
         return found.new_zeros(value.shape).index_put((row, place), found)
@@ -169,15 +177,17 @@ class TokenDensity(Density):
         steps = max(1, int(ends.max()))
         heard = rng.uniform(tuple(value.shape)).to(value.device) >= net.word_dropout * (1 - progress)
         told = net.shifted(value, known & heard)[:, :steps]
-        before = net.read(told, context, ends)
+        here = net.spread(context, steps)
+        before = net.read(told, here, context, ends)
         row, place = tells[:, :steps].nonzero(as_tuple=True)
-        x = net.features(before[row, place], net.known_later(value, None, steps)[row, place], context[row])
+        none = net.known_later(value, None, steps)
+        x = net.features(before[row, place], none[row, place], here[row, place], context[row])
         some = slice(0, -(-len(value) // LESSON))
         given = known[some] & ~gaps(ends[some], net.length, rng).to(value.device)
         asked = (tells[some] & ~given)[:, :steps]
         also, at = asked.nonzero(as_tuple=True)
         after = net.known_later(value[some], given, steps)
-        x = torch.cat([x, net.features(before[also, at], after[also, at], context[also])])
+        x = torch.cat([x, net.features(before[also, at], after[also, at], here[also, at], context[also])])
         row, place = torch.cat([row, also]), torch.cat([place, at])
         code, allowed = value[row, place], told[row, place] == net.codes
         found = net.at_last(net.vocabulary.sampled(x, code, allowed, rng), x, code, allowed, place)
@@ -209,14 +219,15 @@ class TokenDensity(Density):
         last, first = reach(known & (value >= END)), first_of(known & (value == PAD))
         after = net.known_later(value, known, net.length) if bool(known.any()) else None
         none = net.later.nothing.expand(len(value), -1)
+        here = net.spread(context, net.length)
         out, over, state = torch.zeros_like(value), torch.zeros_like(last, dtype=torch.bool), None
         code = torch.full_like(last, net.codes + 1)
         for step in range(net.length):
             noise = rng and rng.spawn()  # at every step, or a row's noise would hang on what others have known
             open_ = ~over & ~known[:, step]
-            before, state = net.net.step(net.vocabulary(code), context, state)
+            before, state = net.net.step(net.vocabulary(code) + here[:, step], context, state)
             if bool(open_.any()):
-                x = net.features(before, none if after is None else after[:, step], context)
+                x = net.features(before, none if after is None else after[:, step], here[:, step], context)
                 logits = net.vocabulary.logits(x)
                 logits[:, PAD] = -math.inf
                 logits[:, END].masked_fill_(step + 1 < last, -math.inf)

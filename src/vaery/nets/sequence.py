@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from vaery.core.tokens import reach, telling
 from vaery.nets.dropout import Dropout
+from vaery.nets.places import Gather
 from vaery.nets.recurrent import Backwards, ragged
 
 
@@ -22,10 +23,19 @@ class SequenceEncoder(nn.Module):
         embedding: size of a token's embedding; ``None``: the width.
         hidden: of the networks; ``None``: the width.
         dropout: on embeddings.
+        length: of the longest sequence, for marks.
+        marks: of places whose tokens are also read straight into the features (:mod:`vaery.nets.places`).
     """
 
     def __init__(
-        self, codes: int, width: int, embedding: int | None = None, hidden: int | None = None, dropout: float = 0.0
+        self,
+        codes: int,
+        width: int,
+        embedding: int | None = None,
+        hidden: int | None = None,
+        dropout: float = 0.0,
+        length: int = 0,
+        marks: int = 0,
     ) -> None:
         super().__init__()
         self.width, self.codes = width, codes
@@ -35,6 +45,7 @@ class SequenceEncoder(nn.Module):
         self.dropout = Dropout(dropout)
         self.forth, self.back = nn.GRU(size, hidden, batch_first=True), Backwards(size, hidden)
         self.out = nn.Linear(2 * hidden, width)
+        self.gather = Gather(size, length, width, marks) if marks else None
 
     def forward(self, value: Tensor, known: Tensor | None = None) -> Tensor:
         """``value [B, L]`` packed tokens, ``known [B, L]`` bool or ``None`` → ``[B, width]``."""
@@ -46,4 +57,5 @@ class SequenceEncoder(nn.Module):
         forth = ragged(self.forth, x, ends)
         last = (ends - 1).clamp(min=0)[:, None, None].expand(-1, 1, forth.shape[-1])
         both = torch.cat([forth.gather(1, last)[:, 0], self.back(x, ends)[:, 0]], -1)
-        return self.out(both * (ends > 0)[:, None])
+        features = self.out(both * (ends > 0)[:, None])
+        return features if self.gather is None else features + self.gather(x * seen[:, :longest, None])
