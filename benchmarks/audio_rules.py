@@ -14,8 +14,11 @@ DIGITS = (
 DISTANCE = "clips there and back, log-mel distance in dB (lower)"
 ENCODE = "encoding on one core, times real time (higher)"
 DECODE = "decoding on one core, phases included, times real time (higher)"
+STREAM = "noise taken off while it comes in, on one core, times real time (higher)"
+HEARD = "noise of .02 taken off while it comes in, log-mel distance to the clean clips in dB (lower)"
 PROBE = "digit of an unheard speaker by logistic regression on the latent, accuracy (higher)"
 FSDD = tuple(f"fsdd {m:g} min" for m in MINUTES)
+SUBTRACTED = "spectral subtraction, noise known"
 OPUS = "Opus 8 kbit/s"
 RULES = (
     *(Rule("digits", "accuracy", DIGITS, high, "≥ .85", at_least(0.85), name, "Griffin-Lim of real clips")
@@ -24,10 +27,14 @@ RULES = (
            beside="bits_per_second") for name in FSDD),
     *(Rule("codec", "encode_real_time", ENCODE, high, "≥ 20", at_least(20), name, OPUS) for name in FSDD),
     *(Rule("codec", "decode_real_time", DECODE, high, "≥ 20", at_least(20), name, OPUS) for name in FSDD),
+    *(Rule("stream", "real_time", STREAM, high, "≥ 1", at_least(1), name, "vaery, clip by clip") for name in FSDD),
+    *(Rule("stream", "distance", HEARD, low, "below spectral subtraction", lambda of: of["vaery"] < of[SUBTRACTED],
+           name, SUBTRACTED, beside="delay") for name in FSDD),
     *(Rule("probe", "accuracy", PROBE, high, "≥ .95", at_least(0.95), name, "log-mel PCA") for name in FSDD),
 )  # fmt: skip
 DETAILS = {  # task → metrics that are shown
     "digits": ("accuracy", "worst", "real_time", "steps"),
     "codec": ("distance", "bits_per_second", "encode_real_time", "decode_real_time", "steps"),
     "probe": ("accuracy", "told", "steps"),
+    "stream": ("distance", "delay", "real_time", "longest_block", "steps"),
 }

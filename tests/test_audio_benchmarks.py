@@ -18,6 +18,7 @@ sys.path.insert(0, str(BENCHMARKS))
 import audio_metrics  # noqa: E402
 import audio_opus  # noqa: E402
 import audio_rules  # noqa: E402
+import audio_stream  # noqa: E402
 import audio_tasks  # noqa: E402
 import image_bars  # noqa: E402
 from audio_classifier import Classifier  # noqa: E402
@@ -55,6 +56,17 @@ def test_frames_of_a_gaussian_end_once() -> None:
     made = audio_metrics.padded(value)
     assert made[0, :, 0].tolist() == [1, 1, 0, 0]
     assert made[0, :, 1].tolist() == [2, 2, 0, 0]
+
+
+def test_a_noisy_recording_is_cut_where_its_clips_end() -> None:
+    clips = [tone(400 + 50 * i, 0.2 + 0.05 * i) for i in range(4)]
+    s = audio_stream.noisy(audio_tasks.Speech([], np.array([]), clips, np.arange(4)), 3, 0)
+    assert [len(c) for c in s.cut(s.samples)] == [len(c) for c in s.clean] == [len(clips[i]) for i in (0, 1, 3)]
+    rest = s.samples - np.concatenate([c.samples for c in s.clean])
+    assert float(rest.std()) == pytest.approx(audio_stream.LOUD, rel=0.05)
+    quieter = audio_stream.subtracted(s.samples)
+    assert quieter.shape == s.samples.shape
+    assert audio_metrics.apart(s.clean, s.cut(quieter)) < audio_metrics.apart(s.clean, s.cut(s.samples))
 
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not there")
