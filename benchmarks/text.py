@@ -1,6 +1,6 @@
 """Texts: likelihoods, ours beside language models without a latent.
 
-    python benchmarks/text.py [--tasks nll,bits] [--methods vaery] [--seeds 1] [--minutes 15] [--threads 2]
+    python benchmarks/text.py [--tasks nll,layer,bits] [--methods vaery] [--seeds 1] [--minutes 15] [--threads 2]
 
 Every (task, texts and minutes, method, seed) is one line in ``benchmarks/results/text.jsonl``; what is there already is
 not measured again. ``--minutes``: of each fit, ours and the language model's. ``--rows``: test texts that get many
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import image_nll
 import numpy as np
+import text_layer
 import text_peers as peers
 import torch
 from common import Clock, data
@@ -101,6 +102,7 @@ def bits(asked: Asked) -> Task:
 
 TASKS = {
     "nll": Kind(lambda asked, name: nll(asked), ("ptb",), (15.0,), seeds=1),
+    "layer": Kind(text_layer.layer, ("ptb",), (15.0,), seeds=1),
     "bits": Kind(lambda asked, name: bits(asked), ("yelp_sentences",), (15.0,), seeds=1),
 }
 

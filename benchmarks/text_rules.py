@@ -15,11 +15,14 @@ RULES = (
          beside="kl"),
     Rule("nll", "kl", "the same, nats that the latent carries", high, "≥ 5", at_least(5.0), PTB),
     Rule("nll", "active", "the same, active units", high, "all 32", at_least(32.0), PTB),
+    Rule("layer", "ratio", "training of a gated recurrent layer, times as fast as torch's", high, "≥ 1", at_least(1.0),
+         "ptb"),
     Rule("bits", "bits_per_byte", "bits a byte (lower)", low, "below the language model", under("language model"),
          YELP),
 )  # fmt: skip
 DETAILS = {
     "nll": ("nll", "nll_1", "nll_5", "nll_error", "kl", "active", "steps", "parameters", "fit_cpu_seconds"),
+    "layer": ("ratio", "low", "high", "ours_ms", "torch_ms"),
     "bits": ("bits_per_byte", "kl", "active", "steps", "parameters", "fit_cpu_seconds"),
 }
 

@@ -16,6 +16,7 @@ if not BENCHMARKS.exists():
     pytest.skip("the benchmarks are not part of a distribution", allow_module_level=True)
 sys.path.insert(0, str(BENCHMARKS))
 
+import text_layer  # noqa: E402
 import text_peers  # noqa: E402
 import text_rules  # noqa: E402
 from image_task import Asked  # noqa: E402
@@ -34,6 +35,12 @@ def test_pairs_of_pieces_cost_what_they_cost_by_hand():
     one = {key: (n + 4 / 257) / 124 for key, n in {" ": 30, "a": 20, "b": 40, "end": 30}.items()}
     by_hand = [(30 + one[" "]) / 31, (20 + 2 * one["a"]) / 32, (20 + one["b"]) / 21, (30 + 2 * one["end"]) / 42]
     assert text_peers.bigram(field(), TEXTS, ["ab"]) == pytest.approx(sum(map(math.log, by_hand)))
+
+
+def test_layers_take_turns_on_the_same_batches():
+    found = text_layer.turns(torch.tensor([2, 3, 1]), 0, 3)
+    assert found["low"] <= found["ratio"] <= found["high"]
+    assert found["ratio"] == pytest.approx(found["torch_ms"] / found["ours_ms"], rel=0.5)
 
 
 def test_xz_counts_bits_a_byte():
