@@ -39,8 +39,8 @@ def test_pairs_of_pieces_cost_what_they_cost_by_hand():
 
 def test_layers_take_turns_on_the_same_batches():
     found = text_layer.turns(torch.tensor([2, 3, 1]), 0, 3)
-    assert found["low"] <= found["ratio"] <= found["high"]
-    assert found["ratio"] == pytest.approx(found["torch_ms"] / found["ours_ms"], rel=0.5)
+    assert 0 < found["low"] <= found["ratio"] <= found["high"]
+    assert found.keys() == {"ratio", "low", "high", "ours_ms", "torch_ms"}
 
 
 def test_xz_counts_bits_a_byte():
