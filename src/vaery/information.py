@@ -16,7 +16,7 @@ from vaery.core.trace import Site
 from vaery.joint import Joint
 
 ACTIVE = 0.01  # variance of a unit's posterior mean over rows, above which it is active (Burda et al., 2016)
-MOST = 256  # rows that are held against each other; every pair of them is looked at
+MOST = 128  # rows that are held against each other; every pair of them is looked at
 
 
 @torch.no_grad()
@@ -32,7 +32,9 @@ def mutual_information(joint: Joint, evidence: Evidence, *, rng: Random) -> floa
     """Nats by which a draw of the latent tells its row from the other rows: ``E log q(z | x_n) / q(z)``.
 
     The aggregated posterior ``q(z) = 1/N Σ q(z | x_n)`` is that of these rows (Hoffman and Johnson, 2016), so the most
-    there can be is log N; a latent that has collapsed tells nothing. Of more rows than 256, so many are looked at.
+    there can be is log N; a latent that has collapsed tells nothing. Of more rows than 128, so many are looked at. It
+    is an estimate from one draw a row: where there is next to nothing it may come out below zero. Of a point posterior,
+    which has no density, it is zero.
 
     Args:
         joint: the levels that all its fields hang on are meant.

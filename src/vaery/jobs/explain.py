@@ -74,7 +74,7 @@ def explain(
     Returns:
         ``units`` (a list of dicts: unit, level, kl_bits, active, does), ``active``, ``bits`` (what the latent tells of
         a row), ``mutual_information`` (bits by which a draw of the latent tells its row from the others: at most log2
-        of how many there are, or of 256; Hoffman and Johnson, 2016), ``sentence``, and ``traversals`` (units, offsets
+        of how many there are, or of 128; Hoffman and Johnson, 2016), ``sentence``, and ``traversals`` (units, offsets
         in standard deviations, and the decoded ``records``, all steps of the first unit, then those of the second …),
         units that tell most first.
 
