@@ -33,7 +33,7 @@ ALL = tokens.packed([c for n in range(LENGTH) for c in itertools.product(range(2
 def net(kind: str = "recurrent", **options) -> Autoregressive:
     """A network whose answers hang on everything they may hang on, in double precision."""
     if kind == "marked":
-        kind, options = "recurrent", {"marks": 4, **options}
+        kind, options = "recurrent", {"places": 4, **options}
     with isolated(0):
         made = Autoregressive(CODES, LENGTH, CONTEXT, width=32, net=kind, dropout=0.0, **options).eval().double()
         for p in made.parameters():
@@ -184,9 +184,9 @@ def test_learns_to_go_on_and_to_fill():
 
 @settings(max_examples=10)
 @given(st.integers(0, 100), st.sampled_from([0, 4]))
-def test_encoder_is_blind_to_what_is_hidden_and_to_other_rows(seed, marks):
+def test_encoder_is_blind_to_what_is_hidden_and_to_other_rows(seed, places):
     with isolated(0):
-        encoder = SequenceEncoder(CODES, 8, length=LENGTH, marks=marks).double()
+        encoder = SequenceEncoder(CODES, 8, length=LENGTH, places=places).double()
     known, filled = mask(seed), ROWS.clone()
     whole = encoder(ROWS * known, known)
     filled[~known] = 3
@@ -199,7 +199,7 @@ def test_encoder_is_blind_to_what_is_hidden_and_to_other_rows(seed, marks):
 
 def test_a_marked_place_is_told_by_the_latent_and_tells_it():
     with isolated(0):
-        encoder, spread = SequenceEncoder(CODES, 8, length=LENGTH, marks=4).double(), Spread(3, LENGTH, 6, 4).double()
+        encoder, spread = SequenceEncoder(CODES, 8, length=LENGTH, places=4).double(), Spread(3, LENGTH, 6, 4).double()
         plain = Spread(3, LENGTH, 6, 0)
     turned = torch.stack([ROWS[2], ROWS[2].flip(0)])
     said = encoder.gather(encoder.embedding(turned.long()))

@@ -23,9 +23,9 @@ class Loss:
     Attributes:
         minimise: a scalar, the only thing the optimiser sees.
         bound: ``[B]`` a lower bound on log p(known) in nats, the thing people see; higher is better.
+        parts: named scalars for the history (``"kl"``, ``"log_likelihood"`` …), in nats.
         goal: ``[B]`` by which weights are kept, higher is better, where that is not the bound: an objective that prices
             parts of it otherwise would be handed back weights from before it had its way. ``None``: the bound.
-        parts: named scalars for the history (``"kl"``, ``"log_likelihood"`` …), in nats.
     """
 
     minimise: Tensor

@@ -41,8 +41,8 @@ class Autoregressive(nn.Module):
         net: "recurrent" or "transformer".
         word_dropout: the share of tokens that training hides from those after them (Bowman et al., 2016), falling to
             none at its end.
-        marks: of places that the context speaks of one by one (:mod:`vaery.nets.places`): with them a latent soon says
-            which token is where, which is what comes back exactly.
+        places: how many marks tell places apart, of which the context then speaks one by one: a latent soon says which
+            token is where, and more comes back exactly (:mod:`vaery.nets.places`). 0: it speaks of all at once.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Autoregressive(nn.Module):
         dropout: float = 0.1,
         net: str = "recurrent",
         word_dropout: float = 0.3,
-        marks: int = 0,
+        places: int = 0,
     ) -> None:
         super().__init__()
         hidden = hidden or width
@@ -64,7 +64,7 @@ class Autoregressive(nn.Module):
         self.vocabulary = Vocabulary(codes, MARKS, width)
         self.net = NETS[net](width, context, hidden, depth, dropout, length)
         self.later = Backwards(width, hidden)
-        self.spread = Spread(context, length, width, marks)
+        self.spread = Spread(context, length, width, places)
         self.mix = nn.Linear(2 * hidden + context, width)
         self.more = nn.Linear(width, width)
         nn.init.zeros_(self.more.weight)

@@ -23,8 +23,9 @@ class SequenceEncoder(nn.Module):
         embedding: size of a token's embedding; ``None``: the width.
         hidden: of the networks; ``None``: the width.
         dropout: on embeddings.
-        length: of the longest sequence, for marks.
-        marks: of places whose tokens are also read straight into the features (:mod:`vaery.nets.places`).
+        length: of the longest sequence, where places are told apart.
+        places: how many marks tell them apart, for tokens to be read straight into the features, too
+            (:mod:`vaery.nets.places`). 0: only the networks read.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class SequenceEncoder(nn.Module):
         hidden: int | None = None,
         dropout: float = 0.0,
         length: int = 0,
-        marks: int = 0,
+        places: int = 0,
     ) -> None:
         super().__init__()
         self.width, self.codes = width, codes
@@ -45,7 +46,7 @@ class SequenceEncoder(nn.Module):
         self.dropout = Dropout(dropout)
         self.forth, self.back = nn.GRU(size, hidden, batch_first=True), Backwards(size, hidden)
         self.out = nn.Linear(2 * hidden, width)
-        self.gather = Gather(size, length, width, marks) if marks else None
+        self.gather = Gather(size, length, width, places) if places else None
 
     def forward(self, value: Tensor, known: Tensor | None = None) -> Tensor:
         """``value [B, L]`` packed tokens, ``known [B, L]`` bool or ``None`` → ``[B, width]``."""

@@ -10,7 +10,7 @@ from vaery.core.members import member
 from vaery.kinds.molecule.field import MoleculeField
 from vaery.nets.sequence import SequenceEncoder
 
-MARKS = 32  # of places: what the latent says of each piece (decisions.md)
+PLACES = 32  # marks that tell places apart: the latent says which piece is where (decisions.md)
 MANY = 5000  # molecules for which the networks are of full size
 
 
@@ -18,14 +18,14 @@ def encoder(field: MoleculeField, width: int, depth: int, dropout: float) -> nn.
     """``value [B, L]``, ``known [B, L]`` → ``[B, width]``. Half the width on either side, or reading would cost as
     much as writing."""
     sizes = {"embedding": max(8, width // 4), "hidden": max(8, width // 2)}
-    return SequenceEncoder(field.codes, width, **sizes, length=field.length, marks=MARKS)
+    return SequenceEncoder(field.codes, width, **sizes, length=field.length, places=PLACES)
 
 
 def decoder(field: MoleculeField, context: int, width: int, depth: int, dropout: float) -> nn.Module:
     """Context ``[S, B, context]`` → density of ``[S, B, L]``."""
     likelihood = member("likelihoods", field.likelihood)
     sizes = {"width": max(8, width // 2), "hidden": width, "depth": depth, "dropout": dropout}
-    return likelihood(field.codes, field.length, context, **sizes, word_dropout=0.0, marks=MARKS)
+    return likelihood(field.codes, field.length, context, **sizes, word_dropout=0.0, places=PLACES)
 
 
 def suggest(field: MoleculeField, rows: int) -> dict[str, Any]:
