@@ -49,11 +49,13 @@ def properties(molecules: Any) -> pd.DataFrame:
 def _row(molecule: Any) -> list[float]:
     from rdkit.Chem import QED, Crippen, Descriptors, rdMolDescriptors
 
+    crippen: Any = Crippen  # functions of these two are made at run time: no type checker knows them
+    descriptors: Any = Descriptors
     return [
-        Crippen.MolLogP(molecule),  # type: ignore[attr-defined]
+        crippen.MolLogP(molecule),
         QED.qed(molecule),
         _scorer().calculateScore(molecule),
-        Descriptors.MolWt(molecule),  # type: ignore[attr-defined]
+        descriptors.MolWt(molecule),
         rdMolDescriptors.CalcTPSA(molecule),
     ]
 

@@ -142,10 +142,10 @@ def write(raw: Any, path: str | os.PathLike[str]) -> None:
     path, items = Path(path), list(raw)
     suffix = path.suffix.lower()
     if suffix == ".npz":
-        arrays = {
+        arrays: dict[str, Any] = {
             f"{i:05d}": np.ma.filled(item.roll if isinstance(item, Piece) else item, 0) for i, item in enumerate(items)
         }
-        np.savez(path, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        np.savez(path, allow_pickle=False, **arrays)
     elif suffix == ".png":
         sheet(items).save(path)
     else:

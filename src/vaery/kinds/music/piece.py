@@ -71,8 +71,6 @@ class Piece:
         same = np.ma.getdata(self.roll) == np.ma.getdata(other.roll)
         return bool((mine == theirs).all() and (same | mine).all())
 
-    __hash__ = None  # type: ignore[assignment]
-
     @property
     def bars(self) -> int:
         """How many bars there are, by the first meter."""

@@ -103,13 +103,21 @@ def is_number(name: str) -> bool:
     return name in NUMBERS or name.startswith("decimal")
 
 
+def compute() -> Any:
+    """``pyarrow.compute``, imported when it is needed: its functions are made at run time, and no type checker knows
+    them."""
+    import pyarrow.compute
+
+    return pyarrow.compute
+
+
 def known(array: Array) -> NDArray[np.bool_]:
     """Where there is a value: not null, not NaN."""
     if isinstance(array, np.ndarray):
         return np.array([v is not None for v in array], dtype=bool)
-    import pyarrow.compute as pc
+    pc = compute()
 
-    return ~pc.is_null(array, nan_is_null=True).to_numpy(zero_copy_only=False)  # type: ignore[attr-defined]
+    return ~pc.is_null(array, nan_is_null=True).to_numpy(zero_copy_only=False)
 
 
 def native(array: pa.Array) -> NDArray[Any]:
@@ -174,18 +182,19 @@ def as_time(array: Any, name: str) -> Any:
 
 def local_clock(array: Any) -> Any:
     """Times with a zone as the clock there shows them."""
-    import pyarrow.compute as pc
+    pc = compute()
 
-    return pc.local_timestamp(array)  # type: ignore[attr-defined]
+    return pc.local_timestamp(array)
 
 
 def from_local_clock(array: Any, kind: Any) -> Any:
     """The inverse of :func:`local_clock`; of an hour that the clock shows twice, the first."""
     import pyarrow as pa
-    import pyarrow.compute as pc
+
+    pc = compute()
 
     shown = array.cast(pa.timestamp(kind.unit))
-    return pc.assume_timezone(shown, kind.tz, ambiguous="earliest", nonexistent="earliest")  # type: ignore[attr-defined]
+    return pc.assume_timezone(shown, kind.tz, ambiguous="earliest", nonexistent="earliest")
 
 
 def _objects(values: Any, name: str) -> Array:
@@ -213,9 +222,9 @@ def _is_null(value: Any) -> bool:
 
 
 def _fits(array: Any) -> bool:
-    import pyarrow.compute as pc
+    pc = compute()
 
-    top = pc.max(array).as_py()  # type: ignore[attr-defined]
+    top = pc.max(array).as_py()
     return top is None or top < 2**63
 
 

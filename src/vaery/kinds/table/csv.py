@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaery.core.errors import DataError
+from vaery.kinds.table.arrays import compute
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,10 +111,11 @@ def _all_numbers(names: list[str]) -> bool:
 def _trimmed(column: Any) -> Any:
     """Text without spaces around it; null where nothing but a word for nothing is left."""
     import pyarrow as pa
-    import pyarrow.compute as pc
+
+    pc = compute()
 
     if not pa.types.is_string(column.type):
         return column
-    bare = pc.utf8_trim_whitespace(column)  # type: ignore[attr-defined]
-    nothing = pc.is_in(bare, value_set=pa.array(NOTHING, pa.string()))  # type: ignore[attr-defined]
-    return pc.if_else(nothing, pa.scalar(None, pa.string()), bare)  # type: ignore[attr-defined]
+    bare = pc.utf8_trim_whitespace(column)
+    nothing = pc.is_in(bare, value_set=pa.array(NOTHING, pa.string()))
+    return pc.if_else(nothing, pa.scalar(None, pa.string()), bare)

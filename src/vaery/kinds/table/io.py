@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaery.core.errors import DataError
+from vaery.kinds.table.arrays import compute
 from vaery.kinds.table.looks import FILES, PACKED
 
 if TYPE_CHECKING:
@@ -134,11 +135,12 @@ def to_pandas(table: Any) -> pd.DataFrame:
 
 def _dated(column: Any) -> Any:
     import pyarrow as pa
-    import pyarrow.compute as pc
+
+    pc = compute()
 
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
         return column
-    if not pc.all(pc.match_substring_regex(column, r"^\d{4}-\d{2}-\d{2}([T ]|$)")).as_py():  # type: ignore[attr-defined]
+    if not pc.all(pc.match_substring_regex(column, r"^\d{4}-\d{2}-\d{2}([T ]|$)")).as_py():
         return column
     try:
         return column.cast(pa.timestamp("us"))

@@ -73,7 +73,8 @@ def close_frame(container: str, columns: Sequence[Restored], like: Any = None) -
 def overlay(array: Array, over: Array, dtype: str, over_dtype: str) -> tuple[Array, str]:
     """``array`` with the known values of ``over`` written over it, bit for bit; the type that can hold both."""
     import pyarrow as pa
-    import pyarrow.compute as pc
+
+    pc = arrays.compute()
 
     known = arrays.known(over)
     if isinstance(array, np.ndarray) or isinstance(over, np.ndarray):
@@ -85,12 +86,12 @@ def overlay(array: Array, over: Array, dtype: str, over_dtype: str) -> tuple[Arr
         over = over.dictionary_decode()
     if over.type != array.type:
         try:
-            over = pc.if_else(pa.array(known), over, pa.scalar(None, over.type)).cast(array.type)  # type: ignore[attr-defined]
+            over = pc.if_else(pa.array(known), over, pa.scalar(None, over.type)).cast(array.type)
         except pa.ArrowException:
             array, dtype = array.cast(over.type, safe=False), over_dtype
     if str(over.type) == "double" and over_dtype:
         dtype = over_dtype if dtype in ("float32", "Float32", "float") else dtype
-    return pc.if_else(pa.array(known), over, array), dtype  # type: ignore[attr-defined]
+    return pc.if_else(pa.array(known), over, array), dtype
 
 
 # ---------------------------------------------------------------------- numpy
