@@ -54,7 +54,7 @@ RULES = (
         Rule(
             "anomaly",
             metric,
-            title + " - our score was given its form by the labels of two of them",
+            title + MIXED,
             high,
             shown="PCA window",
         )

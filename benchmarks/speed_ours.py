@@ -14,11 +14,12 @@ from vaery.build import build
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
 from vaery.fit import make_plan, settle
+from vaery.held_out import evaluate
 from vaery.jobs.generate import generate
 from vaery.jobs.score import score
 from vaery.objectives.elbo import Elbo
 from vaery.schema import Schema
-from vaery.train import Trainer, evaluate
+from vaery.train import Trainer
 
 SHAPES: dict[str, dict[str, Any]] = {
     "mlp": {"net": "mlp", "width": 400, "depth": 1, "latent": 20},

@@ -287,7 +287,7 @@ def test_it_learns():
     """ε large and rows many: private training finds the density nearly as well as plain training does."""
     plan, private = replace(PLAN, steps=200, batch=300), Private(epsilon=50.0, clip=3.0, seed=1)
     t = PrivateTrainer(linear(), rows(2000), rows(0), Elbo(warmup=0.1), plan, private=private, rng=Random(7))
-    from vaery.train import evaluate
+    from vaery.held_out import evaluate
 
     before, _ = evaluate(t.joint, rows(100, 1), Elbo(), seed=0)
     t.fit()

@@ -15,12 +15,13 @@ from vaery.adamw import AdamW
 from vaery.checkpoint import resume
 from vaery.core.errors import DataError, ModelFileError
 from vaery.core.random import Random, isolated
+from vaery.held_out import best_row, evaluate
 from vaery.joint import Joint
 from vaery.nets.mlp import Residual
 from vaery.objectives.elbo import Elbo
 from vaery.objectives.masked import Masked
 from vaery.posteriors.gaussian import Gaussian
-from vaery.train import Plan, Trainer, best_row, evaluate
+from vaery.train import Plan, Trainer
 
 MODEL = linear_gaussian(columns=4, latent=2)
 PLAN = Plan(steps=120, batch=32, evaluations=6, learning_rate=1e-2, patience=math.inf)

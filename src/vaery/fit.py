@@ -26,11 +26,12 @@ from vaery.core.field import Field
 from vaery.core.members import member
 from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated
+from vaery.held_out import best_row
 from vaery.joint import Joint
 from vaery.refine import candidates, refine
 from vaery.regime import regime_of
 from vaery.schema import Schema, read
-from vaery.train import Plan, Progress, Trainer, best_row, choose_threads
+from vaery.train import Plan, Progress, Trainer, choose_threads
 
 if TYPE_CHECKING:
     from vaery.model import VAE
@@ -80,14 +81,13 @@ def fit(
     if folder is not None:  # a checkpoint is of one fit
         plan = replace(plan, least_kl=0.0)
     trainer = until_used(fit_once, make, fresh, joint, objective, plan)
-    joint = trainer.joint
     if regime.refines and choices.prior["name"] == "normal":
         choices = refined(priors, trainer, choices, rng)
-    regime.finish(trainer, rng.spawn(device=joint.device))
-    model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, joint, choices
-    model.rules_ = rules
-    model.history_, model.trouble_, model.plan_ = trainer.state.history, trainer.state.trouble, asdict(trainer.plan)
-    model.private_, model.calibration_ = regime.report(trainer), regime.calibrate(trainer, rows)
+    regime.finish(trainer, rng.spawn(device=trainer.joint.device))
+    model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, trainer.joint, choices
+    model.rules_, model.history_, model.trouble_ = rules, trainer.state.history, trainer.state.trouble
+    model.plan_, model.private_ = asdict(trainer.plan), regime.report(trainer)
+    model.calibration_ = regime.calibrate(trainer, rows)
     if choices.readers:
         model.calibration_["labels"] = read_well
 

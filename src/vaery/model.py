@@ -23,11 +23,11 @@ from vaery.core.members import member, members
 from vaery.core.objective import Objective
 from vaery.core.random import Random
 from vaery.framed import into_files
+from vaery.held_out import best_row
 from vaery.joint import Joint
 from vaery.rowwise import Question
 from vaery.schema import Schema, read
 from vaery.studies import Studies
-from vaery.train import best_row
 
 __all__ = ["VAE", "describe", "load", "read"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from vaery.core.evidence import Evidence, Some
 from vaery.core.field import Field
 from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated, seed_global
-from vaery.information import active_units, mutual_information
+from vaery.held_out import evaluate
 from vaery.joint import Joint
 
 AVERAGE = 16  # steps between two updates of the averaged weights, after the first few
@@ -263,7 +263,6 @@ class Trainer:
         copy(self.averaged, self.parameters)
         watched = self.held_out[slice(0, self.plan.watched)]
         bound, parts = evaluate(self.joint, watched, self.objective, seed=self.evaluation_seed)
-        parts = carried(self.joint, watched, seed=self.evaluation_seed) | parts
         goal = parts.get("goal", bound)
         if goal > self.state.best or self.state.best == -math.inf:
             self.state.best, self.state.best_step = goal, self.state.step
@@ -349,12 +348,6 @@ class Trainer:
         return f"{where}, whose packed value is {float(values[name].max()):.3g}"
 
 
-def best_row(history: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
-    """The line of a history whose weights were kept; an empty one of a fit that looked at no held-out rows."""
-    looked = [row for row in history if "bound" in row]
-    return max(looked, key=lambda row: row.get("goal", row["bound"]), default={})
-
-
 @torch.no_grad()
 def copy(source: list[Tensor], target: list[Any]) -> None:
     """Tensor by tensor, in place."""
@@ -367,37 +360,6 @@ def varied(batch: Evidence, fields: Mapping[str, Field], rng: Random) -> Evidenc
     found = {n: fields[n].vary(v, batch.known[n], rng) for n, v in batch.values.items() if n in fields}
     values, known = ({name: pair[i] for name, pair in found.items()} for i in (0, 1))
     return replace(batch, values={**batch.values, **values}, known={**batch.known, **known})
-
-
-@torch.no_grad()
-def evaluate(
-    joint: Joint, rows: Evidence, objective: Objective, *, seed: int, batch: int = 1024
-) -> tuple[float, dict[str, float]]:
-    """The objective's bound on these rows: (mean nats a row, means of its parts). The same draws every time."""
-    was_training = joint.training
-    joint.eval()
-    rng = Random(seed, joint.device)
-    sums: dict[str, float] = {}
-    for start in range(0, rows.rows, batch):
-        part = rows[slice(start, start + batch)].to(joint.device)
-        trace = joint.infer(part, rng=rng, draws=objective.draws, estimate=1.0, each=objective.each)
-        loss = objective(trace, 1.0)
-        goal = {} if loss.goal is None else {"goal": loss.goal.mean()}
-        for name, value in {"bound": loss.bound.mean(), **loss.parts, **goal}.items():
-            sums[name] = sums.get(name, 0.0) + float(value) * part.rows
-    joint.train(was_training)
-    means = {name: total / rows.rows for name, total in sums.items()}
-    return means.pop("bound"), means
-
-
-def carried(joint: Joint, rows: Evidence, *, seed: int) -> dict[str, float]:
-    """How many units are in use, and what the latent tells of which row it is, in nats. The same draws every time."""
-    was_training = joint.training
-    joint.eval()
-    rng = Random(seed, joint.device)
-    active, information = active_units(joint, rows, rng=rng), mutual_information(joint, rows, rng=rng)
-    joint.train(was_training)
-    return {"active": float(active), "mutual_information": information}
 
 
 def choose_threads(step: Callable[[], Any], most: int, tries: int = 4) -> int:

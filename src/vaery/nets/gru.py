@@ -16,6 +16,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from vaery.nets.dropout import dropout
 
+WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
 
 def gru(net: nn.GRU, packed: PackedSequence, state: Tensor | None = None) -> PackedSequence:
     """``net(packed, state)[0]``, of a network that reads in one direction (Cho et al., 2014).
@@ -27,17 +29,16 @@ def gru(net: nn.GRU, packed: PackedSequence, state: Tensor | None = None) -> Pac
     """
     x, sizes, order, back = packed
     counts = sizes.tolist()
-    nothing = torch.zeros(net.num_layers, counts[0], net.hidden_size, dtype=x.dtype, device=x.device)
-    start = nothing if state is None else state if order is None else state.index_select(1, order)
+    if state is None:
+        start = torch.zeros(net.num_layers, counts[0], net.hidden_size, dtype=x.dtype, device=x.device)
+    else:
+        start = state if order is None else state.index_select(1, order)
     for layer in range(net.num_layers):
         into, onto, a, b = (getattr(net, f"{name}_l{layer}") for name in WEIGHTS)
         x = _Layer.apply(F.linear(x, into, a), start[layer], onto, b, counts)
         if layer + 1 < net.num_layers:
             x = dropout(x, net.dropout) if net.dropout and net.training else x
     return PackedSequence(x, sizes, order, back)
-
-
-WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 class _Layer(torch.autograd.Function):
