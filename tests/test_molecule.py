@@ -226,6 +226,16 @@ def test_what_is_drawn_can_be_packed_again(field):
     assert np.mean([len(smiles) for smiles in made]) > 5
 
 
+def test_an_atom_with_too_few_neighbours_gets_hydrogens():
+    """Else nothing but the first atom is left of a long molecule: a radical is no symbol of the fit."""
+    field = describe(["C[C@@H](O)CCc1ccccc1", "C[NH2+]C", "CCCC"])
+    symbols = ("[C]", "[C@@H1]", "[C]", "[C]", "[NH2+1]", "[C]", "[C]")
+    codes = [2 + field.symbols.index(symbol) for symbol in symbols]
+    assert field.unpack(torch.tensor([[*codes, 1]])) == ["CCCC[NH2+]CC"]
+    assert chemistry.filled("C[CH]C[CH2]") == "CCCC"
+    assert chemistry.filled("C(C)(C)(C)(C)C") is None
+
+
 def test_symbols_are_dropped_from_the_end_where_they_make_none():
     field = describe(["CCO", "CN(C)C", "C[N+](C)(C)C"])
     field = replace(field, bonds={**field.bonds, "O": 3})  # three bonds of an oxygen, which RDKit refuses

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from vaery.core.field import Field
 from vaery.core.random import Random
 from vaery.core.tokens import END, FIRST
 from vaery.kinds.molecule.pieces import cut, learn, names
-from vaery.kinds.molecule.smiles import Molecule, allowing, canonical, decoded, molecule, split
+from vaery.kinds.molecule.smiles import Molecule, allowing, canonical, decoded, filled, molecule, split
 
 OPEN, STOP, NOTHING, BAR = "[?]", "[end]", "[nop]", "|"  # not known, the end, after the end, between pieces
 GAPS = ("nan", "<NA>", "NaT")  # how values that are none look
@@ -177,9 +177,10 @@ class MoleculeField(Field):
     def _drawn(self, rows: list[list[int]]) -> list[str]:
         """Canonical SMILES of any codes, each of which can be packed again.
 
-        Where RDKit refuses what SELFIES makes of them (of random codes of the symbols of NCI, one in a thousand), or
-        what it makes cannot be packed (it may take symbols that no molecule of the fit had), symbols are dropped from
-        the end until it can.
+        Where what SELFIES makes of them cannot be packed, since it takes symbols that no molecule of the fit had, it
+        may be that an atom has too few neighbours (three in ten of all draws): hydrogens fill it up. Where that is not
+        it, or RDKit refuses the molecule (of random codes of the symbols of NCI, one in a thousand), symbols are
+        dropped from the end until it can.
         """
         symbols = []
         for codes in rows:
@@ -191,9 +192,11 @@ class MoleculeField(Field):
                 texts = [decoded(symbols[row]) for row in left]
             with allowing():
                 found = [molecule(text) for text in texts]
+                pairs = zip(texts, found, strict=True)
+                found = [one if self._fits(one) else molecule(filled(text) or text) for text, one in pairs]
             wrong = []
             for row, one in zip(left, found, strict=True):
-                if isinstance(one, Molecule) and self._fits(one):
+                if self._fits(one):
                     made[row] = one.smiles
                 else:
                     symbols[row].pop()
@@ -201,8 +204,10 @@ class MoleculeField(Field):
             left = wrong
         return made
 
-    def _fits(self, found: Molecule) -> bool:
-        """Whether a molecule can be packed."""
+    def _fits(self, found: Molecule | str) -> TypeGuard[Molecule]:
+        """Whether it is a molecule that can be packed."""
+        if isinstance(found, str):
+            return False
         symbols = found.symbols
         if any(symbol not in self._code for symbol in symbols) or self._more(found.bonds):
             return False

@@ -134,6 +134,26 @@ def canonical(text: str) -> str | None:
     return None if read is None else chem.MolToSmiles(read)
 
 
+def filled(text: str) -> str | None:
+    """Canonical SMILES of a molecule with hydrogens where electrons are unpaired; ``None`` of what RDKit cannot read.
+
+    An atom that is drawn as one with a side (``[C@@H1]``, with three neighbours where it was learned) may have been
+    left with fewer neighbours than it was meant to have.
+
+    >>> filled("C[C@@H]CC")
+    'CCCC'
+    """
+    chem, _ = need()
+    read = chem.MolFromSmiles(text)
+    if read is None:
+        return None
+    for atom in read.GetAtoms():
+        if left := atom.GetNumRadicalElectrons():
+            atom.SetNumRadicalElectrons(0)
+            atom.SetNumExplicitHs(atom.GetNumExplicitHs() + left)
+    return canonical(chem.MolToSmiles(read))
+
+
 def decoded(symbols: list[str]) -> str:
     """What SELFIES makes of any symbols, a SMILES that is not canonical. To be called inside of :func:`allowing`."""
     _, selfies = need()
