@@ -186,7 +186,7 @@ def test_learns_to_go_on_and_to_fill():
 @given(st.integers(0, 100), st.sampled_from([0, 4]))
 def test_encoder_is_blind_to_what_is_hidden_and_to_other_rows(seed, places):
     with isolated(0):
-        encoder = SequenceEncoder(CODES, 8, length=LENGTH, places=places).double()
+        encoder = SequenceEncoder(CODES, 8, places=places).double()
     known, filled = mask(seed), ROWS.clone()
     whole = encoder(ROWS * known, known)
     filled[~known] = 3
@@ -197,10 +197,10 @@ def test_encoder_is_blind_to_what_is_hidden_and_to_other_rows(seed, places):
     assert torch.allclose(encoder(ROWS), encoder(ROWS, torch.ones_like(known)))
 
 
-def test_a_marked_place_is_told_by_the_latent_and_tells_it():
+def test_a_place_is_told_by_the_latent_and_tells_it():
     with isolated(0):
-        encoder, spread = SequenceEncoder(CODES, 8, length=LENGTH, places=4).double(), Spread(3, LENGTH, 6, 4).double()
-        plain = Spread(3, LENGTH, 6, 0)
+        encoder, spread = SequenceEncoder(CODES, 8, places=4).double(), Spread(3, 6, 4).double()
+        plain = Spread(3, 6, 0)
     turned = torch.stack([ROWS[2], ROWS[2].flip(0)])
     said = encoder.gather(encoder.embedding(turned.long()))
     assert not torch.allclose(said[0], said[1])  # the same tokens elsewhere say something else

@@ -34,6 +34,7 @@ FACE = {
     "answer",
     "rowwise",
     "fit",
+    "advice",
     "file",
     "progress",
     "constraints",

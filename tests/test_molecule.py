@@ -28,7 +28,7 @@ from rdkit import Chem, RDConfig
 from vaery import VAE, between, load, one_of, read
 from vaery.cli.app import app
 from vaery.core.check import check_kind
-from vaery.core.errors import DataError, MissingExtra, QueryError
+from vaery.core.errors import ChoiceError, DataError, MissingExtra, QueryError
 from vaery.core.members import member
 from vaery.core.random import Random
 from vaery.kinds import molecule as kind
@@ -576,3 +576,75 @@ def test_a_csv_with_molecules_on_the_command_line(desk):
     made = pd.read_csv("new.csv")
     assert valid(made["smiles"])
     assert made["logP"].between(0, 2).all()
+
+
+# ---------------------------------------------------------------------------- which latent they have
+
+
+def test_alone_or_beside_tables_molecules_have_a_latent_of_codes():
+    from vaery.advice import advise
+    from vaery.fit import settle
+
+    rows = {"molecule": SOME, "property": pd.DataFrame({"weight": np.arange(len(SOME), dtype=float)})}
+    fields = fields_of(rows)
+
+    def choices(fields, **options):
+        model = VAE(**options)
+        return settle(model, fields, advise(model, fields, len(SOME)))
+
+    found = choices(fields)
+    assert found.prior == {"name": "codebook"}
+    assert found.posterior["name"] == "codebook"
+    assert choices(fields[:1]).posterior == found.posterior
+    for options in ({"latent": 2}, {"posterior": "gaussian"}, {"prior": "normal"}, {"levels": 2}, {"private": 3.0}):
+        plain = choices(fields, **options)
+        assert (plain.prior["name"], plain.posterior["name"]) == (
+            options.get("prior", "normal"),
+            options.get("posterior", "gaussian"),
+        )
+    asked = choices(fields, posterior={"name": "codebook", "hidden": 32}, latent=8)
+    assert asked.posterior == {**found.posterior, "hidden": 32}
+    assert (asked.prior["name"], asked.latent) == ("codebook", (8,))
+    with pytest.raises(ChoiceError, match="reads the tokens of one field"):
+        VAE(posterior="codebook", steps=2).fit(np.zeros((30, 2)))
+    beside = fields_of({"molecule": SOME, "picture": np.zeros((len(SOME), 16, 16), np.uint8)})
+    assert choices(beside).posterior["name"] == "gaussian", "a picture, too, has to speak through the latent"
+
+
+@pytest.fixture(scope="module")
+def coded():
+    return VAE(steps=150, learning_rate=5e-3).fit({"molecule": SOME}, verbose=False)
+
+
+def test_new_molecules_from_codes(coded):
+    assert coded.choices_.posterior["name"] == "codebook"
+    made = coded.generate(20, seed=1)
+    assert valid(made["molecule"])
+    assert coded.generate(20, seed=1) == made
+    beginning = coded.generate(5, given={"molecule": ("[C][C]", ...)}, seed=0)["molecule"]
+    assert valid(beginning)
+
+
+def test_variations_of_codes_keep_what_is_not_drawn_anew(coded):
+    rows = {"molecule": [ASPIRIN, "CCOC(=O)c1ccccc1"]}
+    assert coded.vary(rows, n=2, strength=0.0, seed=0)["molecule"] == [
+        smiles for smiles in map(canonical, rows["molecule"]) for _ in range(2)
+    ]
+    varied = coded.vary(rows, n=20, strength=0.5, seed=0)["molecule"]
+    assert valid(varied)
+    assert len(set(varied)) > 10, "and not the molecule that its own latent tells"
+
+
+def test_what_codes_cost_is_said_of_their_pieces(coded):
+    from vaery.surprise import shares
+
+    rows = {"molecule": [ASPIRIN, "CCOC(=O)c1ccccc1", None]}
+    evidence = coded.schema_.pack(rows)
+    split = shares(coded.joint_, evidence, rng=Random(0, share_rows=True))
+    bits = -coded.joint_.infer(evidence, rng=Random(0, share_rows=True), draws=8).bound / np.log(2)
+    torch.testing.assert_close(split.total.float(), bits.detach().float(), atol=0.5, rtol=0.1)
+    assert float(split.cells["molecule"].sum()) > 10
+    assert float(split.together.abs().max()) < 0.1 * float(split.total.max()), "nothing is left for the whole"
+    assert float(split.total[2].abs()) < 1e-3, "nothing known, nothing odd"
+    reasons = coded.detect({"molecule": rows["molecule"][:2]})["reasons"]
+    assert all(len(row) > 1 and row[0]["beyond"] > 0 and "expected" in row[0] for row in reasons)

@@ -18,6 +18,7 @@ import torch
 
 from vaery import checkpoint as checkpoints
 from vaery import labels
+from vaery.advice import advise, chosen
 from vaery.build import Choices, build
 from vaery.constraints.rules import Rules
 from vaery.core.errors import ChoiceError, choice
@@ -36,6 +37,7 @@ from vaery.train import Plan, Progress, Trainer, choose_threads
 if TYPE_CHECKING:
     from vaery.model import VAE
 
+Advice = Mapping[str, Mapping[str, Any]]  # of each field's kind
 ACROSS = {"share": 0.8, "across": 1.0}  # how several fields of many cells are learned, so that each tells the others
 
 
@@ -56,7 +58,8 @@ def fit(
     schema, rows, rules, targets = look_at(model, raw)
     rng = Random(model.random_state if model.random_state is not None else int.from_bytes(os.urandom(4), "big"))
     train, held_out = regime.split(rows, rng)
-    choices = settle(model, schema.fields, train.rows, targets)
+    advice = advise(model, schema.fields, train.rows)
+    choices = settle(model, schema.fields, advice, targets)
     seed = rng.seed()
     taught: dict[str, Any] = {}
 
@@ -68,8 +71,8 @@ def fit(
         return joint
 
     joint = fresh()
-    objective = pick_objective(model.objective, schema.fields, train.rows)
-    plan = make_plan(model, schema.fields, train.rows, budget, epochs)
+    objective = pick_objective(model.objective, schema.fields, advice, train.rows)
+    plan = make_plan(model, advice, train.rows, budget, epochs)
     if choices.readers:
         read_well, plan, spent = teach(model, joint, rows, rng, plan, verbose)
         taught, started = {name: r.state_dict() for name, r in labels.readers(joint).items()}, started + spent
@@ -183,28 +186,35 @@ def collapsed(first: Mapping[str, float], then: Sequence[Mapping[str, float]]) -
     )
 
 
-def settle(model: VAE, fields: tuple[Field, ...], rows: int, targets: Sequence[str] = ()) -> Choices:
+def settle(model: VAE, fields: tuple[Field, ...], advice: Advice, targets: Sequence[str] = ()) -> Choices:
     """Every ``"auto"`` that shapes the model, decided by the kinds of its fields. ``targets`` are labels, visited
     first."""
-    regime = regime_of(model.private)
-    advice = {f.name: regime.advise(member("kinds", f.kind).suggest(f, rows)) for f in fields}
     pick = lambda asked, found: found if asked == "auto" else asked
+    teaches = regime_of(model.private).teaches
     latent = pick(model.latent, max(a["latent"] for a in advice.values()))
     shared, own = levels(model.levels, (latent,) if isinstance(latent, int) else tuple(latent), fields)
     names = model.first if not isinstance(model.first, str) else (model.first,)
     private = apart(model.own, [f for f in fields if f.name not in (*names, *own)])
     return Choices(
         latent=shared,
-        prior=spec(model.prior),
-        posterior=spec(model.posterior),
+        prior=spec(pick(model.prior, chosen(advice, "prior", "normal"))),
+        posterior=_completed(model.posterior, chosen(advice, "posterior", {"name": "gaussian"})),
         first=tuple(dict.fromkeys((*names, *targets))),
         width=pick(model.width, max(a["width"] for a in advice.values())),
         depth={name: pick(model.depth, a["depth"]) for name, a in advice.items()},
         dropout={name: pick(model.dropout, a["dropout"]) for name, a in advice.items()},
         own=own,
         private=private,
-        readers=tuple(f.name for f in fields if regime.teaches and f.name in targets and labels.readable(f)),
+        readers=tuple(f.name for f in fields if teaches and f.name in targets and labels.readable(f)),
     )
+
+
+def _completed(asked: str | Mapping[str, Any], advised: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for, with the advised options of the same member where these were left open."""
+    if asked == "auto":
+        return dict(advised)
+    found = spec(asked)
+    return {**advised, **found} if found["name"] == advised["name"] else found
 
 
 def apart(asked: Mapping[str, int] | None, fields: Sequence[Field]) -> dict[str, int]:
@@ -237,13 +247,13 @@ def levels(asked: int, latent: tuple[int, ...], fields: Sequence[Field]) -> tupl
     return (latent, dict.fromkeys(own, asked - 1)) if own else (latent * asked, {})
 
 
-def make_plan(model: VAE, fields: tuple[Field, ...], rows: int, budget: str | float | None, epochs: int | None) -> Plan:
+def make_plan(model: VAE, advice: Advice, rows: int, budget: str | float | None, epochs: int | None) -> Plan:
     """How to train: the plan's own defaults, then the kinds' advice, then what was asked."""
-    advice: dict[str, Any] = {}
-    for f in fields:
-        for key, value in member("kinds", f.kind).suggest(f, rows).get("plan", {}).items():
-            advice[key] = max(advice.get(key, value), value) if key in ("steps", "least_kl") else value
-    plan = regime_of(model.private).plan(replace(Plan(), **advice), rows)
+    found: dict[str, Any] = {}
+    for a in advice.values():
+        for key, value in a.get("plan", {}).items():
+            found[key] = max(found.get(key, value), value) if key in ("steps", "least_kl") else value
+    plan = regime_of(model.private).plan(replace(Plan(), **found), rows)
     asked = {"steps": model.steps, "batch": model.batch, "learning_rate": model.learning_rate}
     plan = replace(plan, **{k: v for k, v in asked.items() if v != "auto"})
     if model.precision != "auto":
@@ -341,20 +351,23 @@ def prepare(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | N
     return folder
 
 
-def pick_objective(asked: str | Mapping[str, Any] | Objective, fields: Sequence[Field], rows: int) -> Objective:
+def pick_objective(
+    asked: str | Mapping[str, Any] | Objective, fields: Sequence[Field], advice: Advice, rows: int
+) -> Objective:
     """The objective asked for; ``"auto"``: the ELBO of random subsets of each row, with the kinds' own options.
 
     One that hangs on the number of rows (``tc``) is told it.
     """
-    objective = _named(asked, fields, rows)
+    objective = _named(asked, fields, list(advice.values()))
     return objective.sized(rows)
 
 
-def _named(asked: str | Mapping[str, Any] | Objective, fields: Sequence[Field], rows: int) -> Objective:
+def _named(
+    asked: str | Mapping[str, Any] | Objective, fields: Sequence[Field], advice: Sequence[Mapping[str, Any]]
+) -> Objective:
     if isinstance(asked, Objective):
         return asked
     if asked == "auto":
-        advice = [member("kinds", f.kind).suggest(f, rows) for f in fields]
         options = {name: value for a in advice for name, value in a.get("objective", {}).items()}
         shares = {"share": min(a["share"] for a in advice if "share" in a)} if any("share" in a for a in advice) else {}
         several = sum(math.prod(f.mask) > 1 for f in fields) > 1

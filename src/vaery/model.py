@@ -41,8 +41,9 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
 
     Args:
         latent: size of the latent, or one size for each level (top first); ``"auto"``: by the data.
-        prior: a member of ``priors``, by name or as ``{"name": …, option: …}``.
-        posterior: a member of ``posteriors``, likewise.
+        prior: a member of ``priors``, by name or as ``{"name": …, option: …}``; ``"auto"``: ``"normal"``, but of
+            molecules ``"codebook"``.
+        posterior: a member of ``posteriors``, likewise; ``"auto"``: ``"gaussian"``, but of molecules ``"codebook"``.
         objective: a member of ``objectives``, likewise, or an :class:`~vaery.core.objective.Objective`; ``"auto"``:
             the ELBO of random subsets of each row, so that the model answers any conditional question.
         likelihood: a member of ``likelihoods`` (or, for pictures, ``"local"``, ``"threshold"``, ``"dynamic"``): for all
@@ -116,8 +117,8 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
     def __init__(
         self,
         latent: int | Sequence[int] | str = "auto",
-        prior: str | Mapping[str, Any] = "normal",
-        posterior: str | Mapping[str, Any] = "gaussian",
+        prior: str | Mapping[str, Any] = "auto",
+        posterior: str | Mapping[str, Any] = "auto",
         objective: str | Mapping[str, Any] | Objective = "auto",
         likelihood: str | Mapping[str, str] | None = None,
         kind: str | Mapping[str, str] | None = None,

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaery.core.density import Density
 from vaery.core.evidence import Evidence, zeroed
 from vaery.core.random import Random
 from vaery.flags import Flag
@@ -126,21 +125,21 @@ def _expected(
     """For each row and each of some groups of its cells, what the model would put in their place."""
     found = []
     for start in range(0, evidence.rows, ROWS):
-        part, rng = evidence[slice(start, start + ROWS)], Random(0, joint.device, share_rows=True)
-        density = joint.infer(part, rng=rng, mean=True)[name].density
-        here = places[start : start + ROWS]
-        each = [_instead(joint, part, name, density, [(row + [[]] * count)[i] for row in here]) for i in range(count)]
+        part, here = evidence[slice(start, start + ROWS)], places[start : start + ROWS]
+        each = [_instead(joint, part, name, [(row + [[]] * count)[i] for row in here]) for i in range(count)]
         found += [list(row) for row in zip(*each, strict=True)]
     return found
 
 
-def _instead(joint: Joint, evidence: Evidence, name: str, density: Density, places: list[list[int]]) -> list[str]:
+def _instead(joint: Joint, evidence: Evidence, name: str, places: list[list[int]]) -> list[str]:
     """For each row, what the model would put where the cells at these places of its mask are."""
     value, known = known_cells(joint, evidence, name)
     shown = known.flatten(1).clone()
     for row, hidden in enumerate(places):
         shown[row, hidden] = False
     shown = shown.view(known.shape)
+    rng = Random(0, joint.device, share_rows=True)
+    density = joint.infer(evidence.hide({name: shown}), rng=rng, mean=True)[name].density
     filled = density.given(zeroed(value, shown), shown).points(torch.full((1,), 0.5, device=value.device))[0, 0]
     parts = joint.fields[name].named_parts(filled) or []
     return [

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vaery.core.evidence import Evidence, expand_mask
 from vaery.core.random import Random
+from vaery.core.trace import Trace
 from vaery.inference import exact, jacobians, known_cells, sliced
 from vaery.joint import Joint
 
@@ -42,7 +43,8 @@ def shares(joint: Joint, evidence: Evidence, *, rng: Random, draws: int = 8) -> 
     """Each row's surprise in bits, split up into shares that add up to it.
 
     A cell's share is the weighted mean over latents of -log2 p(cell | latent, cells before it), every latent with an
-    order of its own. The rest belongs to no cell: the latent's own improbability, log q(z) - log p(z).
+    order of its own. The rest belongs to no cell: the latent's own improbability, log q(z) - log p(z), but for what a
+    latent says of single cells (a code for each token), which is theirs.
     """
     joint, evidence = exact(joint, evidence)
     parts = [_split(joint, part, noise, draws) for part, noise in sliced(joint, evidence, rng, draws)]
@@ -57,7 +59,7 @@ def _split(joint: Joint, evidence: Evidence, rng: Random, draws: int) -> Shares:
     packed = {}
     for name in evidence.values:
         _, known = known_cells(joint, evidence, name)
-        log_p = torch.where(known, trace[name].log_p, 0.0)
+        log_p = torch.where(known, _with_latent(trace, name), 0.0)
         packed[name] = -BITS * (expand_mask(trace.weight, log_p.dim()) * log_p).sum(0)
     together = -BITS * trace.bound - sum(map(per_row, packed.values()))
     units = jacobians(joint, evidence)
@@ -73,7 +75,8 @@ def given_others(
     unknown. What a cell costs beyond a row without it: of a single wrong cell this is large, while the chain rule's
     terms blame it on whatever came after it.
 
-    The latent is the posterior's mean. ``names`` of the fields that are meant; ``None``: those of named columns.
+    The latent is the posterior's mean; where it speaks of cells one by one (:meth:`~.density.Density.partwise`), a
+    cell is told by those before it. ``names`` of the fields that are meant; ``None``: those of named columns.
     """
     joint, evidence = exact(joint, evidence)
     names = [name for name in evidence.values if _named(joint, name)] if names is None else names
@@ -82,9 +85,21 @@ def given_others(
         trace, units = joint.infer(part, rng=noise, mean=True), jacobians(joint, part)
         for name, costs in found.items():
             value, known = known_cells(joint, part, name)
-            log_p = trace[name].density.given_others(value, known).log_prob(value, known)[0]
+            log_p = trace[name].density.given_others(value, known).log_prob(value, known)
+            log_p = torch.where(known, _with_latent(trace, name, log_p), 0.0)[0]
             costs.append(-BITS * (log_p + units[name] if name in units else log_p))
     return {name: torch.cat(costs) for name, costs in found.items()}
+
+
+def _with_latent(trace: Trace, name: str, log_p: Tensor | None = None) -> Tensor:
+    """Each cell's log-probability ``[S, B, M…]``, with what a latent costs that speaks of it alone."""
+    log_p = trace[name].log_p if log_p is None else log_p
+    for site in trace.latents:
+        told = None if site.posterior is None else site.posterior.partwise(site.chosen, site.density)
+        if told is not None and told[0] == name:
+            cost = told[1][..., : log_p.shape[-1]]
+            log_p = log_p + torch.nn.functional.pad(cost, (0, log_p.shape[-1] - cost.shape[-1]))
+    return log_p
 
 
 def columns(joint: Joint, evidence: Evidence, cells: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:

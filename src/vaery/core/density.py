@@ -213,6 +213,11 @@ class Density(ABC):
         """
         return self.quantile(u)
 
+    def partwise(self, value: Tensor, prior: Density) -> tuple[str, Tensor] | None:
+        """Of a level's posterior that speaks of the cells of one field, one by one: which field, and log p - log q
+        ``[S, B, K]`` of what it says of the first K of them. ``None``: it speaks of rows as a whole."""
+        return None
+
     def every(self) -> Tensor | None:
         """All values that the event can have, ``[K, E…]``, where they can be listed; ``None``: they cannot."""
         return None
@@ -261,6 +266,11 @@ class Factorised(Density):
 
     def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
         return keep_known(self.elementwise.sample(rng), value, known, self.event_dims - self.mask_dims)
+
+    def partwise(self, value: Tensor, prior: Density) -> tuple[str, Tensor] | None:
+        """Of a level's posterior that speaks of the cells of one field, one by one: which field, and log p - log q
+        ``[S, B, K]`` of what it says of the first K of them. ``None``: it speaks of rows as a whole."""
+        return None
 
     def every(self) -> Tensor | None:
         if self.event_dims or not isinstance(self.elementwise, Codes):

@@ -13,6 +13,7 @@ from vaery.core.evidence import Evidence, concatenate
 from vaery.core.field import Field
 from vaery.core.job import job
 from vaery.core.random import Random
+from vaery.core.trace import Site
 from vaery.inference import BATCH, firsts
 from vaery.joint import Joint
 
@@ -86,8 +87,16 @@ def by_cell(field: Field, value: Tensor) -> bool:
 def _drawn(joint: Joint, rows: Evidence, kept: Evidence, rng: Random, strength: float) -> dict[str, Tensor]:
     """Field → ``[B, E…]``."""
     there, middle = (joint.infer(rows, rng=rng, mean=mean, only=[]) for mean in (False, True))
+    without = joint.infer(kept, rng=rng, only=[]) if any(map(_partwise, there.latents)) else there
     places = {}
     for name, site in there.sites.items():
         z, centre = site.chosen, middle[name].chosen
-        places[name] = centre + 2 * strength * (z - centre) if site.latent else z
+        if _partwise(site):  # near the row's own it would tell just the cells that are to be drawn anew
+            places[name] = without[name].chosen
+        else:
+            places[name] = centre + 2 * strength * (z - centre) if site.latent else z
     return joint.trace(rows.rows, from_values(places, from_prior_given(kept, rng))).rows()
+
+
+def _partwise(site: Site) -> bool:
+    return site.posterior is not None and site.posterior.partwise(site.chosen, site.density) is not None

@@ -41,8 +41,8 @@ class Autoregressive(nn.Module):
         net: "recurrent" or "transformer".
         word_dropout: the share of tokens that training hides from those after them (Bowman et al., 2016), falling to
             none at its end.
-        places: how many marks tell places apart, of which the context then speaks one by one: a latent soon says which
-            token is where, and more comes back exactly (:mod:`vaery.nets.places`). 0: it speaks of all at once.
+        places: of how many, from the first on, the context speaks one by one: a latent soon says which token is where,
+            and more comes back exactly (:mod:`vaery.nets.places`). 0: it speaks of all at once.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Autoregressive(nn.Module):
         self.vocabulary = Vocabulary(codes, MARKS, width)
         self.net = NETS[net](width, context, hidden, depth, dropout, length)
         self.later = Backwards(width, hidden)
-        self.spread = Spread(context, length, width, places)
+        self.spread = Spread(context, width, places)
         self.mix = nn.Linear(2 * hidden + context, width)
         self.more = nn.Linear(width, width)
         nn.init.zeros_(self.more.weight)

@@ -1,8 +1,7 @@
 """Which place of a sequence a latent speaks of: the short way from tokens to a latent and back.
 
 A recurrent network that reads a sequence into one row, and one that writes it from one row, have to learn to carry each
-token over all places between. Here each place has a mark, and what is said of it is a sum over marks: products of a
-vector and a place, as a memory of fast weights has them (Schmidhuber, 1992).
+token over all places between. Here each place has numbers of its own.
 """
 
 from __future__ import annotations
@@ -11,41 +10,43 @@ import torch
 from torch import Tensor, nn
 
 
-class Marks(nn.Module):
-    """``[length, count]``: how much each place has of each mark."""
-
-    def __init__(self, length: int, count: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(length, count) * count**-0.5)
-
-    def forward(self, steps: int, like: Tensor) -> Tensor:
-        """``[steps, count]`` of the first places."""
-        return self.weight[:steps].to(like.dtype)
-
-
 class Spread(nn.Module):
     """A row of a context → what it says of each place.
 
     Args:
         context: C, of a row.
-        length: of the longest sequence.
         size: of what is said of a place.
-        marks: how many there are; of none, nothing is said.
+        places: how many are spoken of, from the first on; of those after them, and of none, nothing is said.
+        part: at the start so many numbers at the end of the context speak of each place alone: where a latent has
+            such parts (:class:`~vaery.nets.codebook.Codebook`) it stands there. Others are as quick to learn.
     """
 
-    def __init__(self, context: int, length: int, size: int, marks: int) -> None:
+    def __init__(self, context: int, size: int, places: int, part: int = 4) -> None:
         super().__init__()
-        self.count = marks
-        if marks:
-            self.marks, self.slots = Marks(length, marks), nn.Linear(max(1, context), marks * size)
+        self.places, self.size = places, size
+        if places:
+            self.slots = nn.Linear(max(1, context), places * size)
+            self._align(context, min(part, context // places))
+
+    @torch.no_grad()
+    def _align(self, context: int, part: int) -> None:
+        if not part:
+            return
+        weight = torch.zeros(self.places, self.size, context)
+        first = context - part * self.places
+        weight[:, :, :first] = self.slots.weight[:, :first].unflatten(0, (self.places, self.size))
+        for place in range(self.places):
+            here = slice(first + place * part, first + (place + 1) * part)
+            weight[place, :, here] = torch.randn(self.size, part) * part**-0.5
+        self.slots.weight.copy_(weight.flatten(0, 1))
 
     def forward(self, context: Tensor, steps: int) -> Tensor:
-        """``[N, C]`` → ``[N, steps, size]``; without marks a zero for all of them, ``[N, steps, 1]``."""
-        if not self.count:
+        """``[N, C]`` → ``[N, steps, size]``; of no place, a zero for all of them, ``[N, steps, 1]``."""
+        if not self.places:
             return context.new_zeros(1, 1, 1).expand(len(context), steps, 1)
         seen = context if context.shape[-1] else context.new_zeros(len(context), 1)
-        slots = self.slots(seen).unflatten(-1, (self.count, -1))
-        return torch.einsum("tm,nms->nts", self.marks(steps, slots), slots)
+        slots = self.slots(seen).unflatten(-1, (self.places, self.size))[:, :steps]
+        return nn.functional.pad(slots, (0, 0, 0, steps - slots.shape[1]))
 
 
 class Gather(nn.Module):
@@ -53,15 +54,15 @@ class Gather(nn.Module):
 
     Args:
         size: of a vector.
-        length: of the longest sequence.
         width: of the row.
-        marks: how many there are, one at least.
+        places: how many are read, from the first on.
     """
 
-    def __init__(self, size: int, length: int, width: int, marks: int) -> None:
+    def __init__(self, size: int, width: int, places: int) -> None:
         super().__init__()
-        self.marks, self.out = Marks(length, marks), nn.Linear(marks * size, width)
+        self.places, self.out = places, nn.Linear(places * size, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """``[N, T, size]`` → ``[N, width]``."""
-        return self.out(torch.einsum("tm,nts->nms", self.marks(x.shape[1], x), x).flatten(1))
+        x = x[:, : self.places]
+        return self.out(nn.functional.pad(x, (0, 0, 0, self.places - x.shape[1])).flatten(1))

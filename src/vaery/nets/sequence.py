@@ -23,8 +23,7 @@ class SequenceEncoder(nn.Module):
         embedding: size of a token's embedding; ``None``: the width.
         hidden: of the networks; ``None``: the width.
         dropout: on embeddings.
-        length: of the longest sequence, where places are told apart.
-        places: how many marks tell them apart, for tokens to be read straight into the features, too
+        places: how many tokens, from the first on, are read straight into the features, too
             (:mod:`vaery.nets.places`). 0: only the networks read.
     """
 
@@ -35,7 +34,6 @@ class SequenceEncoder(nn.Module):
         embedding: int | None = None,
         hidden: int | None = None,
         dropout: float = 0.0,
-        length: int = 0,
         places: int = 0,
     ) -> None:
         super().__init__()
@@ -46,7 +44,7 @@ class SequenceEncoder(nn.Module):
         self.dropout = Dropout(dropout)
         self.forth, self.back = nn.GRU(size, hidden, batch_first=True), Backwards(size, hidden)
         self.out = nn.Linear(2 * hidden, width)
-        self.gather = Gather(size, length, width, places) if places else None
+        self.gather = Gather(size, width, places) if places else None
 
     def forward(self, value: Tensor, known: Tensor | None = None) -> Tensor:
         """``value [B, L]`` packed tokens, ``known [B, L]`` bool or ``None`` → ``[B, width]``."""

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vaery.advice import advise
 from vaery.build import build
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
@@ -92,13 +93,14 @@ def _train(schema: Schema, rows: Evidence) -> Joint:
     stopped = min(STOPPED, rows.rows // 5)
     held_out, train = rows[slice(0, stopped)], rows[slice(stopped, rows.rows)]
     rng = Random(0)
-    choices = settle(VAE(width=96, depth=2, dropout=0.0), schema.fields, train.rows)
-    joint = build(schema.fields, choices, seed=rng.seed())
+    model = VAE(width=96, depth=2, dropout=0.0)
+    advice = advise(model, schema.fields, train.rows)
+    joint = build(schema.fields, settle(model, schema.fields, advice), seed=rng.seed())
     cells = len(schema.fields[0].cell_names or ())
     steps, batch = min(STEPS, 300 + train.rows // 10), max(32, min(512, CELLS // cells, train.rows // 8))
     plan = Plan(steps=steps, batch=batch, learning_rate=4e-3, average=0.98, seconds=SECONDS, evaluations=5)
     with watcher() as watch:
-        objective = pick_objective("auto", schema.fields, train.rows)
+        objective = pick_objective("auto", schema.fields, advice, train.rows)
         Trainer(joint, train, held_out, objective, plan, rng=rng.spawn(), watch=watch).fit()
     return joint.eval()
 

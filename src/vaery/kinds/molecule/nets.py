@@ -10,7 +10,8 @@ from vaery.core.members import member
 from vaery.kinds.molecule.field import MoleculeField
 from vaery.nets.sequence import SequenceEncoder
 
-PLACES = 32  # marks that tell places apart: the latent says which piece is where (decisions.md)
+PLACES = 32  # of which the latent speaks one by one: which piece is where (decisions.md)
+GROUP = 4  # units for each, where the latent is a sequence of codes
 MANY = 5000  # molecules for which the networks are of full size
 
 
@@ -18,19 +19,29 @@ def encoder(field: MoleculeField, width: int, depth: int, dropout: float) -> nn.
     """``value [B, L]``, ``known [B, L]`` → ``[B, width]``. Half the width on either side, or reading would cost as
     much as writing."""
     sizes = {"embedding": max(8, width // 4), "hidden": max(8, width // 2)}
-    return SequenceEncoder(field.codes, width, **sizes, length=field.length, places=PLACES)
+    return SequenceEncoder(field.codes, width, **sizes, places=places(field))
 
 
 def decoder(field: MoleculeField, context: int, width: int, depth: int, dropout: float) -> nn.Module:
     """Context ``[S, B, context]`` → density of ``[S, B, L]``."""
     likelihood = member("likelihoods", field.likelihood)
     sizes = {"width": max(8, width // 2), "hidden": width, "depth": depth, "dropout": dropout}
-    return likelihood(field.codes, field.length, context, **sizes, word_dropout=0.0, places=PLACES)
+    return likelihood(field.codes, field.length, context, **sizes, word_dropout=0.0, places=places(field))
+
+
+def places(field: MoleculeField) -> int:
+    """How many pieces the latent speaks of one by one, from the first on."""
+    return min(PLACES, field.length)
 
 
 def suggest(field: MoleculeField, rows: int) -> dict[str, Any]:
-    """Sizes for every ``"auto"`` and a plan of training, for this many molecules."""
+    """Sizes for every ``"auto"`` and a plan of training, for this many molecules.
+
+    Alone, molecules have a latent of codes. Less than the whole divergence is minimised, since what a token tells may
+    as well be left to the writer, who reads all before it: the latent would stay empty.
+    """
     many = rows >= MANY
+    codebook = {"name": "codebook", "field": field.name, "codes": field.codes}
     return {
         "latent": 64 if many else 16,
         "width": 256 if many else 128,
@@ -43,4 +54,11 @@ def suggest(field: MoleculeField, rows: int) -> dict[str, Any]:
             "precision": "bfloat16",
         },
         "objective": {"beta": 0.1},
+        "alone": {
+            "latent": GROUP * places(field),
+            "posterior": {**codebook, "group": GROUP},
+            "prior": "codebook",
+            "objective": {"beta": 0.5, "warmup": 0.1},
+            "share": 0.1,  # of batches that are partly hidden: gaps need no encoder of their own here
+        },
     }
