@@ -82,6 +82,7 @@ def parts(estimator: Any, path: str, steps: int) -> dict[str, Any]:
     """Seconds a row of describing and packing, and a step of training."""
     from common import Clock
 
+    from vaery.advice import advise
     from vaery.core.random import Random
     from vaery.fit import pick_objective
     from vaery.schema import Schema
@@ -91,7 +92,8 @@ def parts(estimator: Any, path: str, steps: int) -> dict[str, Any]:
         schema, raw = Schema.describe(path)
     with Clock() as packing:
         rows = schema.pack(raw)
-    objective, plan = pick_objective("auto", schema.fields, rows.rows), Plan(**{**estimator.plan_, "seconds": None})
+    advice, plan = advise(estimator, schema.fields, rows.rows), Plan(**{**estimator.plan_, "seconds": None})
+    objective = pick_objective("auto", schema.fields, advice, rows.rows)
     trainer = Trainer(estimator.joint_, rows, rows[slice(0, 1)], objective, plan, rng=Random(0))
     estimator.joint_.train()
     trainer._run(20)

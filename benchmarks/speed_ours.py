@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vaery import VAE
+from vaery.advice import advise
 from vaery.build import build
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
@@ -62,9 +63,9 @@ class Ours:
         self.estimator = model(precision, net, learning_rate=rate, objective=Elbo(warmup=warmup))
         self.schema, raw = Schema.describe(images, likelihood="bernoulli", net=net)
         self.rows = self.schema.pack(raw)
-        choices = settle(self.estimator, self.schema.fields, self.rows.rows)
-        self.joint = build(self.schema.fields, choices, seed=0)
-        plan = make_plan(self.estimator, self.schema.fields, self.rows.rows, None, epochs)
+        advice = advise(self.estimator, self.schema.fields, self.rows.rows)
+        self.joint = build(self.schema.fields, settle(self.estimator, self.schema.fields, advice), seed=0)
+        plan = make_plan(self.estimator, advice, self.rows.rows, None, epochs)
         held_out = self.rows[slice(0, 1)]  # not looked at
         self.trainer = Trainer(self.joint, self.rows, held_out, self.estimator.objective, plan, rng=Random(0))
         self.joint.train()

@@ -15,6 +15,7 @@ from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from torch import nn
 
 from vaery import VAE, load
+from vaery.advice import advise
 from vaery.core.errors import ChoiceError, DataError, QueryError
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
@@ -329,8 +330,12 @@ def test_pictures_with_few_labels_just_work() -> None:
     assert model.choices_.readers == ("label",)
 
 
+def _choices(model, fields):
+    return settle(model, fields, advise(model, fields, 200), ("kind",))
+
+
 def test_a_private_fit_teaches_no_readers(fitted: VAE) -> None:
-    shapes = [settle(VAE(private=private), fitted.fields_, 200, ("kind",)) for private in (8.0, None)]
+    shapes = [_choices(VAE(private=private), fitted.fields_) for private in (8.0, None)]
     assert [shape.readers for shape in shapes] == [(), ("kind",)]
     assert all(shape.first == ("kind",) for shape in shapes)
 

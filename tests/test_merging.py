@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vaery import VAE, load
+from vaery.advice import advise
 from vaery.build import Choices, build
 from vaery.core.choose import from_prior
 from vaery.core.errors import ChoiceError
@@ -281,9 +282,9 @@ def test_any_merge_answers_about_any_fields(posterior):
 
 def test_several_large_fields_learn_to_tell_one_another():
     fields = [describe(part, name=name) for name, part in pair().items()]
-    chosen = pick_objective("auto", fields, 40)
+    chosen = pick_objective("auto", fields, advise(VAE(), fields, 40), 40)
     assert isinstance(chosen, Masked)
     assert (chosen.share, chosen.across) == (0.8, 1.0)
-    chosen = pick_objective("auto", fields[:1], 40)
+    chosen = pick_objective("auto", fields[:1], advise(VAE(), fields[:1], 40), 40)
     assert isinstance(chosen, Masked)
     assert chosen.across == 0

@@ -20,6 +20,7 @@ from test_train import joint as with_dropout
 from typer.testing import CliRunner
 
 from vaery import VAE, checkpoint, load
+from vaery.advice import advise
 from vaery.build import build
 from vaery.cli.app import app
 from vaery.core.errors import ChoiceError, ModelFileError
@@ -127,10 +128,11 @@ def test_the_noise_is_about_that_of_opacus():
 def table_case(**settings: Any) -> tuple[Any, Any, Any]:
     schema, raw = Schema.describe(people(24))
     chosen = VAE(**{"private": 3.0, "width": 8, "depth": 1, **settings})
-    model = build(schema.fields, settle(chosen, schema.fields, 24), seed=1)
+    advice = advise(chosen, schema.fields, 24)
+    model = build(schema.fields, settle(chosen, schema.fields, advice), seed=1)
     for i, p in enumerate(model.parameters()):  # no zeros, behind which other gradients would hide
         torch.nn.init.normal_(p, std=0.3, generator=torch.Generator().manual_seed(i))
-    return model, schema.pack(raw), pick_objective(chosen.objective, schema.fields, 24)
+    return model, schema.pack(raw), pick_objective(chosen.objective, schema.fields, advice, 24)
 
 
 CASES: dict[str, dict[str, Any]] = {

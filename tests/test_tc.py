@@ -206,12 +206,12 @@ def test_fit_tells_it_how_many_rows_there_are() -> None:
     x = np.random.default_rng(0).normal(size=(300, 4))
     model = VAE(objective={"name": "tc", "beta": 3.0}, latent=3, steps=20, random_state=0).fit(x)
     assert {"total_correlation", "mutual_information", "kl"} <= set(model.history_[-1])
-    assert pick_objective("tc", (), 123) == Tc(rows=123)
-    assert pick_objective(Tc(rows=7), (), 123) == Tc(rows=7)
-    masked = pick_objective({"name": "masked", "objective": "tc", "options": {"beta": 2.0}}, (), 123)
+    assert pick_objective("tc", (), {}, 123) == Tc(rows=123)
+    assert pick_objective(Tc(rows=7), (), {}, 123) == Tc(rows=7)
+    masked = pick_objective({"name": "masked", "objective": "tc", "options": {"beta": 2.0}}, (), {}, 123)
     assert isinstance(masked, Masked)
     assert masked.inner == Tc(beta=2.0, rows=123)
-    assert pick_objective("elbo", (), 123) == Elbo()
+    assert pick_objective("elbo", (), {}, 123) == Elbo()
 
 
 @pytest.mark.parametrize(

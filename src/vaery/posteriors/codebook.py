@@ -28,7 +28,7 @@ class Codebook(nn.Module):
     Raises:
         ChoiceError: no field is named.
 
-    >>> Codebook(8, 0, field="word", codes=5)(None, torch.zeros(1, 3, 0)).sample(Random(0)).shape
+    >>> Codebook(8, 0, field="word", codes=5)(None, torch.zeros(1, 3, 0)).mean().shape
     torch.Size([1, 3, 8])
     """
 

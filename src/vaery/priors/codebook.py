@@ -19,6 +19,7 @@ class Codebook(nn.Module):
         fields, features: not used here.
         codes, group, hidden: of a book of its own.
 
+    >>> import torch
     >>> Codebook(8, 0)(torch.zeros(1, 3, 0)).log_prob(torch.zeros(1, 3, 8)).shape
     torch.Size([1, 3])
     """
