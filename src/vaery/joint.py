@@ -85,15 +85,18 @@ class Joint(nn.Module):
             device: where to walk; ``None``: where the model is.
         """
         context = torch.zeros(draws, rows, 0, device=device or self.device, dtype=self.dtype)
+        asked = [stop for stop in self.walk if only is None or (stop.owner or stop.name) in only or self._always(stop)]
         sites = {}
-        for stop in self.walk:
-            asked = only is None or (stop.owner or stop.name) in only
-            if not (asked or stop.first or (stop.latent and stop.owner is None)):
-                continue
+        for stop in asked:
             density = stop(context) if self.temper is None else self.temper(stop, stop(context))
             sites[stop.name] = site = choose(stop, density, context)
-            context = stop.step(context, site.value).to(context.dtype)
+            if stop is not asked[-1]:
+                context = stop.step(context, site.value).to(context.dtype)
         return Trace(sites)
+
+    def _always(self, stop: Stop) -> bool:
+        """Whether all fields hang on it."""
+        return stop.first or (stop.latent and stop.owner is None)
 
     def _listed(self) -> tuple[str | None, int]:
         """The first stop of all, if it is a field whose values can be listed, and how many there are."""
