@@ -82,9 +82,8 @@ def parts(estimator: Any, path: str, steps: int) -> dict[str, Any]:
     """Seconds a row of describing and packing, and a step of training."""
     from common import Clock
 
-    from vaery.advice import advise
+    from vaery.advice import advise, pick_objective
     from vaery.core.random import Random
-    from vaery.fit import pick_objective
     from vaery.schema import Schema
     from vaery.train import Plan, Trainer
 

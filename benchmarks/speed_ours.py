@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from vaery import VAE
-from vaery.advice import advise
+from vaery.advice import advise, make_plan, settle
 from vaery.build import build
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
-from vaery.fit import make_plan, settle
 from vaery.held_out import evaluate
 from vaery.jobs.generate import generate
 from vaery.jobs.score import score

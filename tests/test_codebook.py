@@ -144,7 +144,7 @@ def test_what_is_carried_on_holds_the_codes_and_a_summary_of_them(book: Codebook
 
 def test_a_latent_that_cannot_be_cut_is_refused() -> None:
     with pytest.raises(ChoiceError, match="write a multiple of 4"):
-        Codebook(10, 0)
+        Codebook(10, 0, CODES, 4, hidden=8)
 
 
 def test_a_part_of_the_latent_speaks_of_each_place_at_the_start() -> None:

@@ -15,11 +15,10 @@ from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from torch import nn
 
 from vaery import VAE, load
-from vaery.advice import advise
+from vaery.advice import advise, settle
 from vaery.core.errors import ChoiceError, DataError, QueryError
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
-from vaery.fit import settle
 from vaery.jobs.suggest import cover
 from vaery.kinds.image import describe as describe_image
 from vaery.kinds.table import describe as describe_table

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vaery import VAE, load
-from vaery.advice import advise
+from vaery.advice import advise, pick_objective
 from vaery.build import Choices, build
 from vaery.core.choose import from_prior
 from vaery.core.errors import ChoiceError
@@ -18,7 +18,6 @@ from vaery.core.evidence import Evidence
 from vaery.core.features import Features
 from vaery.core.mixture import GaussianMixture
 from vaery.core.random import Random, isolated
-from vaery.fit import pick_objective
 from vaery.joint import Joint
 from vaery.kinds.image import describe
 from vaery.objectives.masked import Masked

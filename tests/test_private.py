@@ -20,12 +20,11 @@ from test_train import joint as with_dropout
 from typer.testing import CliRunner
 
 from vaery import VAE, checkpoint, load
-from vaery.advice import advise
+from vaery.advice import advise, pick_objective, settle
 from vaery.build import build
 from vaery.cli.app import app
 from vaery.core.errors import ChoiceError, ModelFileError
 from vaery.core.random import Random, isolated
-from vaery.fit import pick_objective, settle
 from vaery.joint import Joint
 from vaery.objectives.elbo import Elbo
 from vaery.posteriors.gaussian import Gaussian

@@ -12,12 +12,12 @@ from exact import evidence, linear_gaussian
 from torch import Tensor, nn
 
 from vaery import VAE
+from vaery.advice import pick_objective
 from vaery.core.errors import ChoiceError
 from vaery.core.gaussian import Gaussian, Standard
 from vaery.core.objective import Loss
 from vaery.core.random import Random
 from vaery.core.trace import Site, Trace
-from vaery.fit import pick_objective
 from vaery.objectives.elbo import Elbo
 from vaery.objectives.masked import Masked
 from vaery.objectives.tc import Tc, aggregated, log_shares

@@ -91,7 +91,8 @@ def _build(fields: Sequence[Field], choices: Choices) -> Joint:
         posterior = _member("posteriors", choices.posterior, **shape, fields=len(encoded), features=choices.width)
         chosen = choices.prior if i == 0 else {"name": "normal"}
         prior = _member("priors", chosen, **shape, posterior=posterior, fields=len(encoded), features=choices.width)
-        name, carry = "z" if len(choices.latent) == 1 else f"z{i + 1}", _carry(posterior)
+        name = "z" if len(choices.latent) == 1 else f"z{i + 1}"
+        carry = getattr(posterior, "carry", Same)()  # a posterior may say what later stops see, of a size of its own
         stops.append(Stop(name, prior, posterior, latent=True, carry=carry))
         context += getattr(carry, "size", size)
     for f in after:
@@ -111,11 +112,6 @@ def _build(fields: Sequence[Field], choices: Choices) -> Joint:
             )
         stops.append(Stop(f.name, decoder, onward=Leave(context)))
     return Joint(fields, stops, {f.name: encoders[f.name] for f in encoded})
-
-
-def _carry(posterior: nn.Module) -> nn.Module:
-    """What later stops see of a level: what its posterior says (of another ``size``, then), or the latent as it is."""
-    return posterior.carry() if hasattr(posterior, "carry") else Same()  # type: ignore[operator]
 
 
 def _check_first(first: Sequence[str], kinds: Mapping[str, str]) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from vaery import __version__, storage
+from vaery.advice import pick_device, spec
 from vaery.build import Choices, build
 from vaery.constraints.rules import Rules
 from vaery.core.errors import ModelFileError, VaeryError
-from vaery.fit import pick_device, spec
 from vaery.gaps import words
 from vaery.private import how_good, paragraph, plain
 from vaery.schema import Schema

@@ -75,7 +75,7 @@ def given_others(
     unknown. What a cell costs beyond a row without it: of a single wrong cell this is large, while the chain rule's
     terms blame it on whatever came after it.
 
-    The latent is the posterior's mean; where it speaks of cells one by one (:meth:`~.density.Density.partwise`), a
+    The latent is the posterior's mean; where it speaks of cells one by one (:attr:`~.density.Density.field`), a
     cell is told by those before it. ``names`` of the fields that are meant; ``None``: those of named columns.
     """
     joint, evidence = exact(joint, evidence)
@@ -95,10 +95,10 @@ def _with_latent(trace: Trace, name: str, log_p: Tensor | None = None) -> Tensor
     """Each cell's log-probability ``[S, B, M…]``, with what a latent costs that speaks of it alone."""
     log_p = trace[name].log_p if log_p is None else log_p
     for site in trace.latents:
-        told = None if site.posterior is None else site.posterior.partwise(site.chosen, site.density)
-        if told is not None and told[0] == name:
-            cost = told[1][..., : log_p.shape[-1]]
-            log_p = log_p + torch.nn.functional.pad(cost, (0, log_p.shape[-1] - cost.shape[-1]))
+        if site.posterior is not None and site.posterior.field == name:
+            cells = log_p.shape[-1]
+            ratio = site.posterior.log_ratio(site.chosen, site.density)[..., :cells]
+            log_p = log_p + torch.nn.functional.pad(ratio, (0, cells - ratio.shape[-1]))
     return log_p
 
 

@@ -72,6 +72,7 @@ class CellHeads(nn.Module):
 
     levels: Tensor
     numeric: Tensor
+    owner: Tensor
 
     def __init__(self, cells: Sequence[CellSpec]) -> None:
         super().__init__()

@@ -137,9 +137,12 @@ class Density(ABC):
 
     Attributes:
         whole: its cells cannot be read one by one; all its :meth:`points` are one best guess.
+        field: of a level's posterior: the field of whose cells it speaks one by one (see :meth:`log_ratio`); ``None``:
+            it speaks of rows as a whole.
     """
 
     whole = False
+    field: str | None = None
 
     @abstractmethod
     def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
@@ -213,10 +216,10 @@ class Density(ABC):
         """
         return self.quantile(u)
 
-    def partwise(self, value: Tensor, prior: Density) -> tuple[str, Tensor] | None:
-        """Of a level's posterior that speaks of the cells of one field, one by one: which field, and log p - log q
-        ``[S, B, K]`` of what it says of the first K of them. ``None``: it speaks of rows as a whole."""
-        return None
+    def log_ratio(self, value: Tensor, prior: Density) -> Tensor:
+        """Of a level's posterior that speaks of the cells of :attr:`field` one by one: log p - log q, in nats, of what
+        it says of the first K of them, ``[S, B, K]``; it sums up to that of the whole value."""
+        raise QueryError(f"{type(self).__name__} speaks of rows as a whole")
 
     def every(self) -> Tensor | None:
         """All values that the event can have, ``[K, E…]``, where they can be listed; ``None``: they cannot."""
@@ -266,11 +269,6 @@ class Factorised(Density):
 
     def sample(self, rng: Random, value: Tensor | None = None, known: Tensor | None = None) -> Tensor:
         return keep_known(self.elementwise.sample(rng), value, known, self.event_dims - self.mask_dims)
-
-    def partwise(self, value: Tensor, prior: Density) -> tuple[str, Tensor] | None:
-        """Of a level's posterior that speaks of the cells of one field, one by one: which field, and log p - log q
-        ``[S, B, K]`` of what it says of the first K of them. ``None``: it speaks of rows as a whole."""
-        return None
 
     def every(self) -> Tensor | None:
         if self.event_dims or not isinstance(self.elementwise, Codes):

@@ -87,16 +87,17 @@ def by_cell(field: Field, value: Tensor) -> bool:
 def _drawn(joint: Joint, rows: Evidence, kept: Evidence, rng: Random, strength: float) -> dict[str, Tensor]:
     """Field → ``[B, E…]``."""
     there, middle = (joint.infer(rows, rng=rng, mean=mean, only=[]) for mean in (False, True))
-    without = joint.infer(kept, rng=rng, only=[]) if any(map(_partwise, there.latents)) else there
+    without = joint.infer(kept, rng=rng, only=[]) if any(map(_spelled, there.latents)) else there
     places = {}
     for name, site in there.sites.items():
         z, centre = site.chosen, middle[name].chosen
-        if _partwise(site):  # near the row's own it would tell just the cells that are to be drawn anew
+        if _spelled(site):  # near the row's own it would tell just the cells that are to be drawn anew
             places[name] = without[name].chosen
         else:
             places[name] = centre + 2 * strength * (z - centre) if site.latent else z
     return joint.trace(rows.rows, from_values(places, from_prior_given(kept, rng))).rows()
 
 
-def _partwise(site: Site) -> bool:
-    return site.posterior is not None and site.posterior.partwise(site.chosen, site.density) is not None
+def _spelled(site: Site) -> bool:
+    """Whether the latent speaks of single cells."""
+    return site.posterior is not None and site.posterior.field is not None

@@ -36,6 +36,8 @@ class AnyOrder(nn.Module):
         orders: how many fixed orders scores are averaged over (draw ``s`` uses order ``s mod orders``).
     """
 
+    orders: Tensor
+
     def __init__(
         self,
         cells: Sequence[CellSpec],
@@ -115,7 +117,7 @@ class AnyOrderDensity(Density):
     def given_others(self, value: Tensor, known: Tensor | None) -> CellDensity:
         value, known = self._spread(value, known)
         projected, rank = self.net._context(self.context), self._ranks()[:1]
-        owner: Tensor = self.net.heads.owner  # type: ignore[assignment]
+        owner = self.net.heads.owner
         raw = value.new_zeros(*self.shape[:2], len(owner))
         around = (value.new_zeros(self.shape), value.new_ones(self.shape))
         for step in range(self.net.steps):
@@ -135,9 +137,10 @@ class AnyOrderDensity(Density):
         for start in range(0, last, together):
             steps = torch.arange(start, min(start + together, last), device=value.device).view(-1, 1, 1, 1)
             seen = known & (rank < steps)  # [T, S, B, D]
-            flat = lambda t: t.expand(len(steps), *t.shape[-t.dim() :]).flatten(0, 1)  # noqa: B023
-            density = self.net.predict(None if projected is None else flat(projected), flat(value), seen.flatten(0, 1))
-            terms = density.log_prob(flat(value), (known & (rank == steps)).flatten(0, 1))
+            times = len(steps)
+            repeated = None if projected is None else _repeated(projected, times)
+            density = self.net.predict(repeated, _repeated(value, times), seen.flatten(0, 1))
+            terms = density.log_prob(_repeated(value, times), (known & (rank == steps)).flatten(0, 1))
             out = out + terms.view(len(steps), *self.shape).sum(0)
         return out
 
@@ -217,7 +220,7 @@ class AnyOrderDensity(Density):
 
     def _ranks(self) -> Tensor:
         """``[S, 1, D]`` for draw s, the step in which each cell's turn comes."""
-        position = self.net.orders.argsort(-1)  # type: ignore[operator]
+        position = self.net.orders.argsort(-1)
         step = position * self.net.steps // self.net.cells
         return step[torch.arange(self.shape[0], device=step.device) % len(step)][:, None]
 
@@ -225,6 +228,11 @@ class AnyOrderDensity(Density):
         if known is None:
             known = torch.ones((), dtype=torch.bool, device=value.device)
         return value.expand(*self.shape, 2), known.expand(self.shape)
+
+
+def _repeated(value: Tensor, times: int) -> Tensor:
+    """``[S, …]`` → ``[times · S, …]``."""
+    return value.expand(times, *value.shape).flatten(0, 1)
 
 
 def _closed_up(rank: Tensor, known: Tensor, steps: int) -> tuple[Tensor, int]:

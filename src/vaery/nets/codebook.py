@@ -9,13 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vaery.core.density import Density, keep_known, masked
-from vaery.core.errors import ChoiceError
-from vaery.core.gaussian import LOG_2PI
+from vaery.core.errors import ChoiceError, QueryError
+from vaery.core.gaussian import LOG_2PI, Gaussian
 from vaery.core.random import Random
 from vaery.core.raw import full_precision
 from vaery.nets.recurrent import ragged
 
 UNKNOWN = -1  # a place of which nothing is known
+GROUP = 4  # units for each place
 START, BOUND = -1.5, 4.0  # of log-scales
 
 
@@ -38,7 +39,7 @@ class Codebook(nn.Module):
         ChoiceError: the size is no multiple of the group.
     """
 
-    def __init__(self, size: int, context: int, codes: int = 16, group: int = 4, hidden: int = 256) -> None:
+    def __init__(self, size: int, context: int, codes: int, group: int, hidden: int) -> None:
         super().__init__()
         self.group = min(group, size)
         if size % self.group:
@@ -129,15 +130,18 @@ class CodeDensity(Density):
         temperature: float = 1.0,
     ) -> None:
         self.book, self.context, self.code, self.field, self.temperature = book, context, code, field, temperature
-        self.free = torch.ones((), dtype=torch.bool) if code is None else code == UNKNOWN
+        self.free = torch.ones((), dtype=torch.bool, device=context.device) if code is None else code == UNKNOWN
+        self.open = code is None or bool(self.free.any())
 
     def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
         return masked(self._each(value).sum(-1), known)
 
-    def partwise(self, value: Tensor, prior: Density) -> tuple[str, Tensor] | None:
-        if self.field is None or not isinstance(prior, CodeDensity):
-            return None
-        return self.field, prior._each(value) - self._each(value)
+    def log_ratio(self, value: Tensor, prior: Density) -> Tensor:
+        if not isinstance(prior, CodeDensity):
+            raise QueryError(
+                f"codes are told place by place beside a codebook prior, not beside {type(prior).__name__}"
+            )
+        return prior._each(value) - self._each(value)
 
     def _each(self, value: Tensor) -> Tensor:
         """``[S, B, K]`` of each place, given those before it."""
@@ -145,14 +149,13 @@ class CodeDensity(Density):
         with torch.autocast(value.device.type, enabled=False):
             z = value.expand(*shape, -1).unflatten(-1, (self.book.places, self.book.group))
             each = self._about(z.to(self.book.means.dtype)) if self.code is not None else z.new_zeros(())
-        if bool(self.free.any()):
-            each = torch.where(self.free.to(z.device), self._drawn(z), each)
+        if self.open:
+            each = torch.where(self.free, self._drawn(z), each)
         return each
 
     def _about(self, z: Tensor) -> Tensor:
         """``[S, B, K]``: of each place about its own code."""
-        loc, log_scale = self._own()
-        return (-0.5 * (((z - loc) * torch.exp(-log_scale)).square() + LOG_2PI) - log_scale).sum(-1)
+        return Gaussian(*self._own()).log_prob(z)
 
     def _own(self) -> tuple[Tensor, Tensor]:
         """Means and log-scales of the known codes, ``[B, K, group]``."""
@@ -187,7 +190,7 @@ class CodeDensity(Density):
         if self.code is not None:
             loc, log_scale = self._own()
             z = loc + noise * log_scale.exp()
-        if bool(self.free.any()):
+        if self.open:
             z = self._walk(noise, z, rng.spawn())
         assert z is not None
         return keep_known(z.flatten(-2), value, known, 1)
@@ -199,7 +202,7 @@ class CodeDensity(Density):
         book, shape, state = self.book, noise.shape[:2], None
         context, scales = self.context.flatten(0, 1), self._scales().exp()
         told, parts = book.begin.expand(len(context), -1), []
-        free = self.free.to(noise.device).expand(shape[1], book.places)
+        free = self.free.expand(shape[1], book.places)
         for place in range(book.places):
             x = torch.cat([told, context.to(told.dtype)], -1)[:, None]
             out, state = book.net(x, state)
@@ -221,7 +224,7 @@ class CodeDensity(Density):
         between codes is none."""
         shape = (*self.context.shape[:2], self.book.places, self.book.group)
         z = None if self.code is None else self._own()[0].expand(shape)
-        if bool(self.free.any()):
+        if self.open:
             z = self._walk(self.book.means.new_zeros(shape), z, None)
         assert z is not None
         return z.flatten(-2)

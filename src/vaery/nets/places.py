@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from vaery.nets.codebook import GROUP
+
 
 class Spread(nn.Module):
     """A row of a context → what it says of each place.
@@ -21,7 +23,7 @@ class Spread(nn.Module):
             such parts (:class:`~vaery.nets.codebook.Codebook`) it stands there. Others are as quick to learn.
     """
 
-    def __init__(self, context: int, size: int, places: int, part: int = 4) -> None:
+    def __init__(self, context: int, size: int, places: int, part: int = GROUP) -> None:
         super().__init__()
         self.places, self.size = places, size
         if places:

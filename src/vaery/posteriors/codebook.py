@@ -18,7 +18,7 @@ class Codebook(nn.Module):
     included, are drawn as a ``codebook`` prior draws them, given what is known before; with nothing known it *is* that
     prior. So fields that should speak through the latent, too, stand before it (``first=``), or have another posterior.
 
-    No gradient flows through places that are drawn: the two agree there, and the bound does not hang on them.
+    No gradient flows through places that are drawn, by how well they tell the rest: the prior learns from known ones.
 
     Args:
         size, context, fields, features: as of any posterior; fields and features are not used.
@@ -40,7 +40,7 @@ class Codebook(nn.Module):
         features: int = 1,
         field: str = "",
         codes: int = 16,
-        group: int = 4,
+        group: int = codebook.GROUP,
         hidden: int = 256,
     ) -> None:
         super().__init__()

@@ -34,7 +34,7 @@ class Codebook(nn.Module):
         fields: int = 1,
         features: int = 1,
         codes: int = 16,
-        group: int = 4,
+        group: int = codebook.GROUP,
         hidden: int = 256,
     ) -> None:
         super().__init__()

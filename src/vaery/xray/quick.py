@@ -16,11 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaery.advice import advise
+from vaery.advice import advise, pick_objective, settle
 from vaery.build import build
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
-from vaery.fit import pick_objective, settle
 from vaery.inference import conditionals, known_cells, offer
 from vaery.joint import Joint
 from vaery.model import VAE

@@ -178,7 +178,7 @@ class MoleculeField(Field):
         """Canonical SMILES of any codes, each of which can be packed again.
 
         Where what SELFIES makes of them cannot be packed, since it takes symbols that no molecule of the fit had, it
-        may be that an atom has too few neighbours (three in ten of all draws): hydrogens fill it up. Where that is not
+        may be that an atom has too few neighbours, as is common: hydrogens fill it up. Where that is not
         it, or RDKit refuses the molecule (of random codes of the symbols of NCI, one in a thousand), symbols are
         dropped from the end until it can.
         """

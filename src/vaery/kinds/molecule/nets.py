@@ -8,10 +8,10 @@ from torch import nn
 
 from vaery.core.members import member
 from vaery.kinds.molecule.field import MoleculeField
+from vaery.nets.codebook import GROUP
 from vaery.nets.sequence import SequenceEncoder
 
 PLACES = 32  # of which the latent speaks one by one: which piece is where (decisions.md)
-GROUP = 4  # units for each, where the latent is a sequence of codes
 MANY = 5000  # molecules for which the networks are of full size
 
 
@@ -41,7 +41,6 @@ def suggest(field: MoleculeField, rows: int) -> dict[str, Any]:
     as well be left to the writer, who reads all before it: the latent would stay empty.
     """
     many = rows >= MANY
-    codebook = {"name": "codebook", "field": field.name, "codes": field.codes}
     return {
         "latent": 64 if many else 16,
         "width": 256 if many else 128,
@@ -56,7 +55,7 @@ def suggest(field: MoleculeField, rows: int) -> dict[str, Any]:
         "objective": {"beta": 0.1},
         "alone": {
             "latent": GROUP * places(field),
-            "posterior": {**codebook, "group": GROUP},
+            "posterior": {"name": "codebook", "field": field.name, "codes": field.codes},
             "prior": "codebook",
             "objective": {"beta": 0.5, "warmup": 0.1},
             "share": 0.1,  # of batches that are partly hidden: gaps need no encoder of their own here

@@ -225,7 +225,8 @@ def _polars_dtype(column: Restored) -> Any:
         there = [v for v in column.array.unique().to_pylist() if v is not None]  # a new one may have come in
         return pl.Enum(list(dict.fromkeys([*map(str, column.categories or ()), *there])))
     if found := re.fullmatch(r"(Datetime|Duration)\(time_unit='(\w+)'(?:, time_zone=(?:None|'(.+)'))?\)", dtype):
-        return pl.Datetime(found[2], found[3]) if found[1] == "Datetime" else pl.Duration(found[2])  # type: ignore[arg-type]
+        unit: Any = found[2]  # of polars' own words for units: the type wants to see which
+        return pl.Datetime(unit, found[3]) if found[1] == "Datetime" else pl.Duration(unit)
     if found := re.fullmatch(r"Decimal\(precision=(\d+), scale=(\d+)\)", dtype):
         return pl.Decimal(int(found[1]), int(found[2]))
     return getattr(pl, dtype) if dtype in POLARS else None

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 from vaery.core.errors import extra
 
@@ -65,8 +66,9 @@ def _byte_pairs(texts: Iterable[str], size: int) -> tuple[str, ...]:
         raise extra("tokenizers", "text", "byte-pair encoding (without it: tokens='bytes')")
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-    model, level = Tokenizer(models.BPE()), pre_tokenizers.ByteLevel
-    model.pre_tokenizer = level(add_prefix_space=False, use_regex=False)  # type: ignore[assignment]
+    level = pre_tokenizers.ByteLevel
+    model: Any = Tokenizer(models.BPE())  # what its properties take is not what its types say that they hold
+    model.pre_tokenizer = level(add_prefix_space=False, use_regex=False)
     trainer = trainers.BpeTrainer(
         vocab_size=max(size, len(BYTES)), min_frequency=RARE, show_progress=False, initial_alphabet=level.alphabet()
     )
