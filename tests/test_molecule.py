@@ -236,6 +236,23 @@ def test_an_atom_with_too_few_neighbours_gets_hydrogens():
     assert chemistry.filled("C(C)(C)(C)(C)C") is None
 
 
+def test_an_atom_with_a_number_of_bonds_that_none_has_becomes_a_carbon():
+    """Sulphurs have two bonds or six here, so SELFIES lets one have three: RDKit adds a hydrogen that none has."""
+    field = describe(["CSCCN(C)C", "CS(=O)(=O)CC", "COCC=C"])
+    symbols = ("[C]", "[S]", "[Branch1]", "[C]", "[C]", "[C]", "[C]", "[O]", "[C]")
+    codes = [2 + field.symbols.index(symbol) for symbol in symbols]
+    assert field.unpack(torch.tensor([[*codes, 1]])) == ["COCCC(C)C"]
+    assert field._odd(chemistry_of("C[SH](C)C")) == {"S"}
+    assert field._odd(chemistry_of("CC[N+](C)(C)C")) == {"N"}
+    assert field._mended(["[C]", "[=S]", "[Ring1]"], chemistry_of("C[SH](C)C")) == ["[C]", "[=C]", "[Ring1]"]
+    assert field._mended(["[C]", "[=C]"], chemistry_of("C[SH](C)C")) == ["[C]"], "no sulphur is left to blame"
+
+
+def chemistry_of(smiles):
+    with chemistry.allowing():
+        return chemistry.molecule(smiles)
+
+
 def test_symbols_are_dropped_from_the_end_where_they_make_none():
     field = describe(["CCO", "CN(C)C", "C[N+](C)(C)C"])
     field = replace(field, bonds={**field.bonds, "O": 3})  # three bonds of an oxygen, which RDKit refuses
@@ -617,6 +634,7 @@ def coded():
 
 def test_new_molecules_from_codes(coded):
     assert coded.choices_.posterior["name"] == "codebook"
+    assert not list(coded.joint_.encoders.parameters()), "nobody would read what an encoder makes"
     made = coded.generate(20, seed=1)
     assert valid(made["molecule"])
     assert coded.generate(20, seed=1) == made

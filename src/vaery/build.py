@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vaery.core.density import Density
 from vaery.core.errors import ChoiceError
-from vaery.core.features import Features
+from vaery.core.features import Features, Unread
 from vaery.core.field import Field
 from vaery.core.members import member
 from vaery.core.random import isolated
@@ -111,6 +111,8 @@ def _build(fields: Sequence[Field], choices: Choices) -> Joint:
                 Stop(f"{f.name}.z{i + 1}", level.prior, level.posterior, True, onward=level.onward, owner=f.name)
             )
         stops.append(Stop(f.name, decoder, onward=Leave(context)))
+    if not any(stop.reads for stop in stops):
+        encoders = {f.name: Unread(choices.width) for f in encoded}
     return Joint(fields, stops, {f.name: encoders[f.name] for f in encoded})
 
 

@@ -55,6 +55,17 @@ def encode(encoders: nn.ModuleDict, evidence: Evidence, dtype: torch.dtype) -> F
     return Features(values, present, own, evidence.only(*encoders))
 
 
+class Unread(nn.Module):
+    """An encoder where nobody reads features: zeros, ``[B, width]``."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def forward(self, value: Tensor, known: Tensor | None) -> Tensor:
+        return torch.zeros(1, 1, device=value.device).expand(len(value), self.width)
+
+
 def _side_by_side(parts: list[Tensor]) -> Tensor:
     """``torch.stack(parts, 1)``, without a copy of a single part."""
     return parts[0][:, None] if len(parts) == 1 else torch.stack(parts, 1)

@@ -46,6 +46,11 @@ class Stop(nn.Module):
         """A field that is visited before the latent."""
         return not self.latent and self.carry is not None
 
+    @property
+    def reads(self) -> bool:
+        """Whether its posterior reads features; one that reads the evidence by its own means says ``reads = False``."""
+        return self._posterior is not None and getattr(self._posterior, "reads", True)
+
     def forward(self, context: Tensor) -> Density:
         """What the model offers here."""
         return self.prior(context)

@@ -39,6 +39,7 @@ class Reader(nn.Module):
         width: of the network.
     """
 
+    reads = False  # features: the evidence itself, by networks of its own
     weight: Tensor
     temperature: Tensor
     sure: Tensor

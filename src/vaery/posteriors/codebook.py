@@ -32,6 +32,8 @@ class Codebook(nn.Module):
     torch.Size([1, 3, 8])
     """
 
+    reads = False  # features
+
     def __init__(
         self,
         size: int,

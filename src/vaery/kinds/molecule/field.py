@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from vaery.kinds.molecule.pieces import cut, learn, names
 from vaery.kinds.molecule.smiles import Molecule, allowing, canonical, decoded, filled, molecule, split
 
 OPEN, STOP, NOTHING, BAR = "[?]", "[end]", "[nop]", "|"  # not known, the end, after the end, between pieces
+ATOM = re.compile(r"\[(?P<bond>[=#/\\]?)\d*(?P<sort>[A-Z][a-z]?)@{0,2}(H\d*)?([+-]\d+)?\]")  # a symbol that is one
 GAPS = ("nan", "<NA>", "NaT")  # how values that are none look
 SHOWN = 3  # rows that a warning names
 
@@ -199,10 +201,25 @@ class MoleculeField(Field):
                 if self._fits(one):
                     made[row] = one.smiles
                 else:
-                    symbols[row].pop()
+                    symbols[row] = self._mended(symbols[row], one)
                     wrong.append(row)
             left = wrong
         return made
+
+    def _mended(self, symbols: list[str], found: Molecule | str) -> list[str]:
+        """Symbols that are nearer to a molecule that can be packed: with a carbon for the last atom of a sort that
+        cannot be as it was drawn, or without the last of all."""
+        sorts = set() if isinstance(found, str) else self._odd(found)
+        for place in reversed(range(len(symbols))):
+            atom = ATOM.fullmatch(symbols[place])
+            if atom and atom["sort"] in sorts and symbols[place] != (carbon := f"[{atom['bond']}C]"):
+                return [*symbols[:place], carbon, *symbols[place + 1 :]]
+        return symbols[:-1]
+
+    def _odd(self, found: Molecule) -> set[str]:
+        """The sorts of atoms that no molecule of the fit had so."""
+        new = [atom["sort"] for s in found.symbols if s not in self._code and (atom := ATOM.fullmatch(s))]
+        return {*new, *(re.split(r"[+-]", sort)[0] for sort, most in found.bonds if most > self.bonds.get(sort, 0))}
 
     def _fits(self, found: Molecule | str) -> TypeGuard[Molecule]:
         """Whether it is a molecule that can be packed."""
