@@ -676,6 +676,9 @@ def test_advice_fits_the_size():
     assert (net_of(small), net_of(large)) == ("mlp", "conv")
     assert net_of(replace(small, net="conv")) == "conv"
     assert kind.suggest(small, 1000)["latent"] < kind.suggest(large, 100_000)["latent"]
+    assert kind.suggest(small, 1000)["objective"]["beta"] < 1, "pixels near by would tell what the latent should"
+    assert "objective" not in kind.suggest(kind.describe(pictures(3, 8, 8) // 200), 1000), "two levels: a bound"
+    assert "objective" not in kind.suggest(replace(small, window=0), 1000)
 
 
 def test_a_model_of_an_array_is_asked_with_files_and_one_of_files_with_an_array(tmp_path):

@@ -22,6 +22,7 @@ from vaery.nets.window import Window
 
 FLAT = 1024  # grey images of at most this many pixels go through an MLP
 GREY, COLOUR = 32, 64  # width of the window's network
+BETA = 0.3  # weight of the divergence where grey values are told by those near by: they tell strokes, not digits
 EXTRA = 3  # features of a pixel for its window, beside the grey values of its channels
 
 
@@ -39,7 +40,8 @@ def suggest(field: ImageField, rows: int) -> dict[str, Any]:
     pixels = field.height * field.width
     most = 20_000 if flat else min(20_000, max(2000, 10_000_000 // pixels))  # what a step costs grows with the pixels
     most = min(most, 8000) if field.window else most  # steps take longer with a window, and fewer are needed
-    return {
+    advice: dict[str, Any] = {"objective": {"beta": BETA}} if field.window and field.levels > 1 else {}
+    return advice | {
         "latent": 16 if pixels <= 256 else 32 if flat else 64,
         "width": 400 if flat and pixels > 256 else 256,
         "depth": 2 if flat else 1,
