@@ -61,6 +61,6 @@ def umap(asked: Asked, x: Images, seed: int) -> dict[str, Any]:
     rows, values = subset(ROWS, len(x.train), seed), {}
     for key, size in SIZES.items():
         took, made = asked.peer("umap", {"size": size, "seed": seed}, train=x.train[rows], test=x.test)
-        place = lambda images, made=made: made["train" if len(images) == len(rows) else "test"]
+        place = lambda images, made=made: made["test" if images is x.test else "train"]
         values |= {**judged(x, seed, {key: place}), f"fit_seconds_{key}": took["fit_seconds"]}
     return values

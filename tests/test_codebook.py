@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from types import SimpleNamespace
 
 import pytest
@@ -24,7 +23,7 @@ SIZE = GROUP * PLACES
 @pytest.fixture
 def book() -> Codebook:
     with isolated(0):
-        made = Codebook(SIZE, 1, CODES, GROUP, hidden=8)
+        made = Codebook(SIZE, 1, CODES, GROUP, hidden=8, ends=True)
         for weight in made.parameters():
             torch.nn.init.normal_(weight, std=0.7)
     return made
@@ -39,15 +38,16 @@ def seen(code: Tensor, known: Tensor | None = None) -> SimpleNamespace:
 
 
 def stepwise(book: Codebook, z: Tensor, context: Tensor) -> Tensor:
-    """``[N, K]`` log p(z_k | z_<k), in the plainest way."""
+    """``[N, K]`` log p(z_k | z_<k), in the plainest way: after code 1, the end, there is code 0, nothing."""
+    over = torch.zeros(len(z), dtype=torch.bool)
     told, state, out = book.begin.expand(len(z), -1), None, []
     for place, here in enumerate(z.unflatten(-1, (PLACES, GROUP)).unbind(1)):
         h, state = book.net(torch.cat([told, context], -1)[:, None], state)
         chance = book.weights(h[:, 0], book.here[place]).exp()
         normal = torch.distributions.Normal(book.means, book.scales().exp())
         each = normal.log_prob(here[:, None]).sum(-1)
-        out.append((chance * each.exp()).sum(-1).log())
-        told = each.softmax(-1) @ book.heard
+        out.append(torch.where(over, each[:, 0], (chance * each.exp()).sum(-1).log()))
+        told, over = each.softmax(-1) @ book.heard, over | (each.argmax(-1) == 1)
     return torch.stack(out, 1)
 
 
@@ -76,12 +76,22 @@ def test_known_places_are_about_their_codes_and_the_rest_is_drawn_given_them(boo
 
 
 @torch.no_grad()
-def test_draws_of_a_prior_follow_its_density(book: Codebook) -> None:
-    """E_p[q / p] is one for any q, here for a posterior, which p covers."""
-    c = context(1, 1).expand(40_000, -1, -1)
-    z = book(c).sample(Random(5))
-    ratio = (book(c, torch.tensor([[1, 0, 2, 1]])).log_prob(z) - book(c).log_prob(z)).exp()[:, 0]
-    assert abs(float(ratio.mean()) - 1) < 5 * float(ratio.std()) / math.sqrt(len(ratio))
+@pytest.mark.parametrize("ends", [False, True])
+def test_draws_of_a_prior_follow_its_density(ends: bool) -> None:
+    """Two places of one unit, against sums over a grid."""
+    with isolated(3):
+        book = Codebook(2, 0, CODES, 1, hidden=8, ends=ends)
+        for weight in book.parameters():
+            torch.nn.init.normal_(weight, std=0.7)
+        torch.nn.init.normal_(book.log_scales, -0.5, 0.3)
+    ticks = torch.linspace(-9, 9, 721)
+    grid = torch.cartesian_prod(ticks, ticks)
+    chance = book(torch.zeros(1, len(grid), 0)).log_prob(grid[None])[0].exp() * float(ticks[1] - ticks[0]) ** 2
+    assert abs(float(chance.sum()) - 1) < 2e-3
+    z = book(torch.zeros(1, 40_000, 0)).sample(Random(5))[0]
+    for what in (lambda z: z[:, 0], lambda z: z[:, 1], lambda z: z[:, 0] * z[:, 1], lambda z: (z[:, 1] > 0.2).float()):
+        drawn = what(z)
+        assert abs(float(drawn.mean()) - float(chance @ what(grid))) < 5 * float(drawn.std()) / 200 + 3e-3
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from vaery.core.random import Random
 from vaery.kinds.image import describe
 from vaery.kinds.image.local import LocalDensity
 from vaery.kinds.image.nets import decoder
-from vaery.nets.near import Near
+from vaery.nets.near import Near, Neighbours
 
 
 def density(levels: int, shape: tuple[int, ...], rows: int, draws: int = 1, seed: int = 0) -> LocalDensity:
@@ -155,14 +155,17 @@ def test_a_model_of_local_pixels_answers_and_fills() -> None:
 def test_a_picture_is_seen_relative_to_what_is_near() -> None:
     """Brighter by some levels, or of twice the contrast: pixels inside are told from their neighbours as before."""
     near = Near(1, before=[(0, -1), (-1, 0)], others=[], levels=255)
-    value, seen = torch.tensor([[0.1, 0.3]]), torch.ones(1, 2)
-    centre, spread = near((torch.stack([value, seen], -2), None))
-    brighter, same = near((torch.stack([value + 0.2, seen], -2), None))
+    value, seen = torch.tensor([[[0.1, 0.3]]]), torch.ones(1, 1, 2)
+
+    def look(value: Tensor, level: float = 0.0) -> tuple[Tensor, Tensor]:
+        return near((Neighbours(value - level, seen, torch.full((1, 1), level)), None))
+
+    centre, spread = look(value)
     torch.testing.assert_close((centre, spread), (torch.tensor([[0.2]]), torch.tensor([[0.1]])), atol=1e-3, rtol=0)
-    torch.testing.assert_close((brighter, same), (centre + 0.2, spread))
-    _, wider = near((torch.stack([2 * value, seen], -2), None))
-    torch.testing.assert_close(wider, 2 * spread, atol=1e-3, rtol=0)
-    alone = near((torch.zeros(1, 2, 2), None))
+    torch.testing.assert_close(look(value, level=0.3), (centre, spread))
+    torch.testing.assert_close(look(value + 0.2), (centre + 0.2, spread))
+    torch.testing.assert_close(look(2 * value)[1], 2 * spread, atol=1e-3, rtol=0)
+    alone = near((Neighbours(0 * value, 0 * seen, torch.zeros(1, 1)), None))
     assert [float(x) for x in alone] == [0.0, 0.5]
 
 

@@ -13,11 +13,12 @@ from vaery.core.errors import ChoiceError, QueryError
 from vaery.core.gaussian import LOG_2PI, Gaussian
 from vaery.core.random import Random
 from vaery.core.raw import full_precision
+from vaery.core.tokens import END, PAD
 from vaery.nets.recurrent import ragged
 
 UNKNOWN = -1  # a place of which nothing is known
 GROUP = 4  # units for each place
-START, BOUND = -1.5, 4.0  # of log-scales
+START, BOUND = -2.5, 4.0  # of log-scales: at -1.5 a third of the molecules drawn had a piece taken for another
 
 
 class Codebook(nn.Module):
@@ -26,7 +27,8 @@ class Codebook(nn.Module):
     Where the token is not known it is drawn: p(z_k | z_<k) = Σ_c π_c(z_<k) N(z_k; μ_c, σ_c²), a mixture over the whole
     book whose weights a gated recurrent network tells (mixtures over time: Graves, 2013). With nothing known this is a
     prior, with all known a posterior, and the one is a mixture of just what the other is made of: no nat is lost
-    between them, as it is where a Gaussian has to hold what a sequence says.
+    between them, as it is where a Gaussian has to hold what a sequence says. After the end of a sequence
+    there is nothing, and the network does not read on: a place is the end where no code is likelier to have made z_k.
 
     Args:
         size: Z, of the latent: a multiple of ``group``, or less than that.
@@ -34,13 +36,15 @@ class Codebook(nn.Module):
         codes: how many tokens there are.
         group: units for each place.
         hidden: of the network.
+        ends: codes are those of tokens: after :data:`~vaery.core.tokens.END` there is nothing.
 
     Raises:
         ChoiceError: the size is no multiple of the group.
     """
 
-    def __init__(self, size: int, context: int, codes: int, group: int, hidden: int) -> None:
+    def __init__(self, size: int, context: int, codes: int, group: int, hidden: int, ends: bool = False) -> None:
         super().__init__()
+        self.ends = ends
         self.group = min(group, size)
         if size % self.group:
             raise ChoiceError(f"latent={size} cannot be cut into places of {group}; write a multiple of {group}")
@@ -69,6 +73,15 @@ class Codebook(nn.Module):
         precise = torch.exp(-2 * log_scale)
         square = z.square() @ precise.T - 2 * z @ (precise * self.means).T + (precise * self.means.square()).sum(-1)
         return -0.5 * (square + self.group * LOG_2PI) - log_scale.sum(-1)
+
+    def at_end(self, near: Tensor) -> Tensor:
+        """``near [..., codes]`` → ``[...]`` bool."""
+        return near.argmax(-1) == END if self.ends else torch.zeros_like(near[..., 0], dtype=torch.bool)
+
+    def reach(self, near: Tensor) -> Tensor:
+        """``near [N, K, codes]`` → ``[N]`` how many places there are up to the end, which counts."""
+        over = self.at_end(near)
+        return torch.where(over.any(-1), over.int().argmax(-1) + 1, self.places)
 
     def told(self, near: Tensor) -> Tensor:
         """What a place tells those after it: its codes by how likely they are there."""
@@ -104,9 +117,11 @@ class Told(nn.Module):
         """``[S, B, Z]`` → ``[S, B, size]``."""
         with torch.autocast(z.device.type, enabled=False):
             codes = z.flatten(0, -2).unflatten(-1, (self._book.places, self._book.group)).to(self.heard.dtype)
-            x = self._book.near(codes).softmax(-1) @ self.heard
-        read = ragged(self.net, x, torch.full((len(x),), self._book.places, device=x.device))
-        summary = self.out(torch.cat([read[:, -1], x.sum(1)], -1))
+            near = self._book.near(codes)
+            x, ends = near.softmax(-1) @ self.heard, self._book.reach(near)
+        x = x * (torch.arange(self._book.places, device=x.device) < ends[:, None])[..., None]
+        last = ragged(self.net, x, ends)[torch.arange(len(x), device=x.device), ends - 1]
+        summary = self.out(torch.cat([last, x.sum(1)], -1))
         return torch.cat([summary.unflatten(0, z.shape[:-1]).to(z.dtype), z], -1)
 
 
@@ -171,14 +186,18 @@ class CodeDensity(Density):
         book, shape = self.book, z.shape[:2]
         with torch.autocast(z.device.type, enabled=False):
             flat = z.flatten(0, 1).to(book.means.dtype)
-            here = book.near(flat, self.temperature)
-            told = book.told(here if self.temperature == 1 else book.near(flat))[:, :-1]
-        told = torch.cat([book.begin.expand(len(told), 1, -1).to(told.dtype), told], 1)
+            here = near = book.near(flat)
+            if self.temperature != 1:
+                here = book.near(flat, self.temperature)
+            told = book.told(near)[:, :-1]
+        told, ends = torch.cat([book.begin.expand(len(told), 1, -1).to(told.dtype), told], 1), book.reach(near)
         context = self.context.expand(*shape, -1).flatten(0, 1)
         x = torch.cat([told, context[:, None].expand(-1, book.places, -1).to(told.dtype)], -1)
-        state = ragged(book.net, x, torch.full((len(x),), book.places, device=x.device))
-        log_weights = self._tempered(book.weights(state, book.here))
-        return torch.logsumexp(here + log_weights, -1).unflatten(0, shape)
+        row, place = (torch.arange(book.places, device=z.device) < ends[:, None]).nonzero(as_tuple=True)
+        state = ragged(book.net, x, ends)[row, place]
+        log_weights = self._tempered(book.weights(state, book.here[place]))
+        found = torch.logsumexp(here[row, place] + log_weights, -1)
+        return here[..., PAD].to(found.dtype).index_put((row, place), found).unflatten(0, shape)
 
     def _tempered(self, log_weights: Tensor) -> Tensor:
         return log_weights if self.temperature == 1 else (log_weights / self.temperature).log_softmax(-1)
@@ -202,17 +221,20 @@ class CodeDensity(Density):
         book, shape, state = self.book, noise.shape[:2], None
         context, scales = self.context.flatten(0, 1), self._scales().exp()
         told, parts = book.begin.expand(len(context), -1), []
+        over = torch.zeros(shape, dtype=torch.bool, device=context.device)
         free = self.free.expand(shape[1], book.places)
         for place in range(book.places):
             x = torch.cat([told, context.to(told.dtype)], -1)[:, None]
             out, state = book.net(x, state)
             log_weights = self._tempered(book.weights(out[:, 0], book.here[place])).unflatten(0, shape)
             code = log_weights.argmax(-1) if rng is None else rng.categorical(log_weights)
+            code = torch.where(over, PAD, code)
             z = book.means[code] + noise[:, :, place] * scales[code]
             if fixed is not None:
                 z = torch.where(free[:, place, None], z, fixed[:, :, place])
             parts.append(z)
-            told = book.told(book.near(z.flatten(0, 1)))
+            near = book.near(z.flatten(0, 1))
+            told, over = book.told(near), over | book.at_end(near).unflatten(0, shape)
         drawn = torch.stack(parts, 2)
         return drawn if fixed is None else torch.where(free[..., None], drawn, fixed)
 

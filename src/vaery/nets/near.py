@@ -9,12 +9,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 LEAST = 1e-6  # weight of the pixels near by below which there are none
 ALONE = 0.5  # the spread where none is seen, in [−1, 1]
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Pixels near each of P pixels.
+
+    Attributes:
+        value: ``[..., C, P, n]``, less the level; zero where they are not seen.
+        seen: ``[..., 1, P, n]``, 1 where they are, else 0; the same for all rows where it has no axis of theirs.
+        level: ``[..., C, P]`` the value of one of them, or zero. Sums of squares lose no digits beside it.
+    """
+
+    value: Tensor
+    seen: Tensor
+    level: Tensor
 
 
 class Near(nn.Module):
@@ -37,24 +53,23 @@ class Near(nn.Module):
         self.channels, self.least = channels, min(ALONE, 2.5 / max(1, levels))
         self.closeness = nn.ParameterList(nn.Parameter(_closeness(offsets)) for offsets in (before, others))
 
-    def forward(self, parts: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
-        """Centre ``[..., C]`` and spread, the same; 0 and a half where no neighbour is seen.
+    def forward(self, parts: Sequence[Neighbours | None]) -> tuple[Tensor, Tensor]:
+        """Centre ``[..., P, C]`` and spread, the same; 0 and a half where no neighbour is seen.
 
         Args:
-            parts: neighbours before and all around, ``[..., C + 1, n]``: their channels, and whether they are seen.
+            parts: the neighbours before each of P pixels, and those all around.
         """
-        values, weights = [], []
-        for part, closeness in zip(parts, self.closeness, strict=True):
-            if part is not None:
-                values.append(part[..., : self.channels, :])
-                weights.append(part[..., self.channels :, :] * closeness.exp())
-        value, weight = _side_by_side(values), _side_by_side(weights)
-        total = weight.sum(-1)
-        share = weight / total.clamp(min=LEAST)[..., None]
-        centre = (value * share).sum(-1)
-        spread = ((value - centre[..., None]).square() * share).sum(-1).add(self.least**2).sqrt()
-        seen = total > LEAST
-        return torch.where(seen, centre, 0.0), torch.where(seen, spread, ALONE)
+        some = [(part, c.exp()) for part, c in zip(parts, self.closeness, strict=True) if part is not None]
+        sums = [(part, part.seen @ w, part.value @ w, part.value.square() @ w) for part, w in some]
+        least = _sum([seen for _, seen, _, _ in sums]).clamp(min=LEAST)
+        centre = _sum([first + part.level * seen for part, seen, first, _ in sums]) / least
+        terms = []  # Σ w (v − centre)², multiplied out; values less their level are small where a picture is flat
+        for part, seen, first, second in sums:
+            by = centre - part.level
+            terms.append(second - 2 * by * first + by.square() * seen)
+        spread = ((_sum(terms) / least).clamp(min=0) + self.least**2).sqrt()
+        there = least > LEAST
+        return torch.where(there, centre, 0.0).movedim(-2, -1), torch.where(there, spread, ALONE).movedim(-2, -1)
 
 
 def _closeness(offsets: Sequence[tuple[int, int]]) -> Tensor:
@@ -62,8 +77,5 @@ def _closeness(offsets: Sequence[tuple[int, int]]) -> Tensor:
     return torch.tensor([-1.5 * (math.hypot(y, x) ** 2 - 1) for y, x in offsets]).clamp(min=-12)
 
 
-def _side_by_side(parts: list[Tensor]) -> Tensor:
-    if len(parts) == 1:
-        return parts[0]
-    lead = torch.broadcast_shapes(*(part.shape[:-1] for part in parts))
-    return torch.cat([part.expand(*lead, part.shape[-1]) for part in parts], -1)
+def _sum(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else parts[0] + parts[1]

@@ -8,7 +8,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vaery.nets.near import Near
+from vaery.nets.near import Near, Neighbours
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Pictures with a margin all around, pixels in one row: what a window looks at.
+
+    Attributes:
+        value: ``[..., C, (H + 2 r) (W + 2 r)]`` in about [−1, 1]; zero where unseen, and on the margin.
+        seen: ``[..., 1, the same]``, 1 or 0; the same for all rows where it has no axis of theirs. ``None``: unseen
+            pixels are told by their zeros, as where there are two levels.
+    """
+
+    value: Tensor
+    seen: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -92,52 +106,62 @@ class Window(nn.Module):
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
 
-    def padded(self, x: Tensor, seen: Tensor | None) -> Tensor:
-        """``x [..., H, W, C]`` in about [−1, 1], ``seen [..., H, W]`` → ``[..., C', (H + 2 r) (W + 2 r)]``.
-
-        Zero where unseen, and on the margin.
-        """
+    def padded(self, x: Tensor, seen: Tensor | None) -> Pixels:
+        """``x [..., H, W, C]`` in about [−1, 1], ``seen [..., H, W]``; ``None``: all."""
         if seen is not None:
             x = torch.where(seen[..., None], x, torch.zeros((), dtype=x.dtype, device=x.device))
-        if self.relative:
-            mask = torch.ones_like(x[..., :1]) if seen is None else seen[..., None].to(x.dtype).expand_as(x[..., :1])
-            x = torch.cat([x, mask], -1)
-        return F.pad(x.movedim(-1, -3), [self.reach] * 4).flatten(-2)
+        flat = lambda t: F.pad(t.movedim(-1, -3), [self.reach] * 4).flatten(-2).contiguous()
+        if not self.relative:
+            return Pixels(flat(x), None)
+        mask = x.new_ones(*[1] * (x.dim() - 3), *x.shape[-3:-1], 1) if seen is None else seen[..., None].to(x.dtype)
+        return Pixels(flat(x), flat(mask))
 
-    def look(self, features: Tensor, seen: Tensor, given: Tensor | None = None, at: Tensor | None = None) -> View:
+    def look(self, features: Tensor, seen: Pixels, given: Pixels | None = None, at: Tensor | None = None) -> View:
         """What there is to see from some pixels.
 
         Args:
             features: ``[S, B, P, F]`` of each of the P pixels.
-            seen: the pixels that are seen where they come before, ``[S or 1, B, C', …]`` of :meth:`padded`.
+            seen: the pixels that are seen where they come before, of ``[S or 1, B, …]``.
             given: the same of those that are seen on all sides.
             at: ``[P]`` which pixels these are, in reading order; ``None``: all.
         """
-        earlier = self._neighbours(seen, self.before, at)
-        around = None if given is None else self._neighbours(given, self.others, at)
         if not self.relative:
-            return View(self._hidden(features, earlier.flatten(-2), around), features)
+            earlier = self._neighbours(seen.value, self.before, at)
+            around = None if given is None else self._neighbours(given.value, self.others, at)
+            return View(self._hidden(features, _flat(earlier), None if around is None else _flat(around)), features)
+        earlier = self._relative(seen, self.before, at)
+        around = None if given is None else self._relative(given, self.others, at)
         centre, spread = self.near((earlier, around))
-        unit = spread.mean(-1, keepdim=True)
-        around = None if around is None else self._beside(around, centre, unit)
-        earlier = self._beside(earlier, centre, unit).flatten(-2)
-        lead = *earlier.shape[:-1], self.channels
-        earlier = torch.cat([earlier, centre.expand(lead), spread.log().expand(lead)], -1)
-        return View(self._hidden(features, earlier, around), features, centre, spread)
+        weight, last = self.earlier.weight.split([self.earlier.in_features - 2 * self.channels, 2 * self.channels], 1)
+        hidden = self._told(earlier, weight, centre, spread)
+        if around is not None:
+            hidden = hidden + self._told(around, self.around.weight, centre, spread)
+        hidden = hidden + F.linear(torch.cat([centre, spread.log()], -1), last)
+        return View(self.base(features) + hidden, features, centre, spread)
 
     def _hidden(self, features: Tensor, earlier: Tensor, around: Tensor | None) -> Tensor:
         if around is not None:
-            return self.base(features) + self.around(around.flatten(-2)) + self.earlier(earlier)
+            return self.base(features) + self.around(around) + self.earlier(earlier)
         if features.shape[:-1] != earlier.shape[:-1]:
             return self.base(features) + self.earlier(earlier)
         weight = torch.cat([self.base.weight, self.earlier.weight], 1)  # one product is cheaper than two
         return F.linear(torch.cat([features, earlier.to(features.dtype)], -1), weight, self.base.bias)
 
-    def _beside(self, part: Tensor, centre: Tensor, unit: Tensor) -> Tensor:
-        """Neighbours ``[..., C + 1, n]`` less the centre, in units; zero where unseen."""
-        value, seen = part[..., : self.channels, :], part[..., self.channels :, :]
-        value = (value - centre[..., None]) / unit[..., None] * seen
-        return torch.cat([value, seen.expand(*value.shape[:-2], 1, value.shape[-1])], -2)
+    def _told(self, part: Neighbours, weight: Tensor, centre: Tensor, spread: Tensor) -> Tensor:
+        """What ``weight [width, (C + 1) n]`` makes of neighbours less the centre, in units of the spread, and of which
+        are seen: ``[..., P, width]``.
+
+        Σ w (v − c) s / u is (Σ w v − c Σ w s) / u: no neighbour is touched one by one, and the second sum is the same
+        for all rows that see the same.
+        """
+        each = weight.unflatten(1, (self.channels + 1, -1)).unbind(1)
+        seen, total = part.seen[..., 0, :, :], None
+        for c, w in enumerate(each[:-1]):
+            by = centre[..., c] - part.level[..., c, :]
+            said = F.linear(part.value[..., c, :, :], w) - by[..., None] * F.linear(seen, w)
+            total = said if total is None else total + said
+        assert total is not None
+        return total / spread.mean(-1, keepdim=True) + F.linear(seen, each[-1])
 
     def read(self, view: View, channel: int, own: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
         """Raw numbers of one channel, and about which centre and in which unit they are meant.
@@ -161,8 +185,21 @@ class Window(nn.Module):
         raw = self.last[channel](hidden)
         return (raw + view.features[..., channel : channel + 1] if self.size == 1 else raw), around
 
+    def _relative(self, pixels: Pixels, which: Tensor, at: Tensor | None) -> Neighbours:
+        """Neighbours, less the one to the left where that is seen."""
+        assert pixels.seen is not None
+        value, seen = (self._neighbours(t, which, at) for t in (pixels.value, pixels.seen))
+        left = len(self.before) - 1  # of both lists, which are in reading order
+        level = value[..., left]
+        return Neighbours(torch.addcmul(value, level[..., None], seen, value=-1), seen, level)
+
     def _neighbours(self, pixels: Tensor, which: Tensor, at: Tensor | None) -> Tensor:
-        """``[..., C', padded]`` → ``[..., P, C', n]``: the neighbours of each pixel side by side."""
+        """``[..., C', padded]`` → ``[..., C', P, n]``: the neighbours of each pixel side by side."""
         corner = self.corner if at is None else self.corner[at]
         taken = pixels.index_select(-1, (corner[:, None] + which).flatten())
-        return taken.unflatten(-1, (len(corner), len(which))).movedim(-2, -3)
+        return taken.unflatten(-1, (len(corner), len(which)))
+
+
+def _flat(neighbours: Tensor) -> Tensor:
+    """``[..., C, P, n]`` → ``[..., P, C · n]``."""
+    return neighbours.movedim(-3, -2).flatten(-2)

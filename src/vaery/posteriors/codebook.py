@@ -47,7 +47,7 @@ class Codebook(nn.Module):
     ) -> None:
         super().__init__()
         self.field = field
-        self.book = codebook.Codebook(size, context, codes, group, hidden)
+        self.book = codebook.Codebook(size, context, codes, group, hidden, ends=True)
 
     def carry(self) -> nn.Module:
         """What later stops see of the latent."""

@@ -73,8 +73,10 @@ class LocalDensity(Density):
             return self._classic(value, known)
         height, width = value.shape[-3:-1]
         some = rng.permutation(height * width)[: max(1, round(PART * height * width))].to(value.device)
-        alone = rng.uniform((value.shape[1], 1, 1)).to(value.device) < (ALONE - progress) / (ALONE - CLASSIC)
-        shown = ~alone.expand(-1, height, width) if known is None else known & ~alone
+        shown = known
+        if progress < ALONE:
+            alone = rng.uniform((value.shape[1], 1, 1)).to(value.device) < (ALONE - progress) / (ALONE - CLASSIC)
+            shown = ~alone.expand(-1, height, width) if known is None else known & ~alone
         total = self._scored(self.features, value, known, shown, at=some).sum(-1)
         rows = slice(0, -(-value.shape[1] // SHARE))
         lesson = self._lesson(self.features[:, rows], value[:, rows], _at(known, rows), some, rng)
@@ -159,7 +161,7 @@ class LocalDensity(Density):
             made = torch.where(known[..., None], value.to(made.dtype), made)
             own = torch.where(known[..., None], self._unit(value), own)
             around = self.window.padded(own, known)
-        seen, r = self.window.padded(own, None).contiguous(), self.window.reach
+        seen, r = self.window.padded(own, None), self.window.reach
         places = torch.arange(height * width, device=own.device)
         for i in range(height * width):
             if open_ is not None and not open_[i]:
@@ -175,7 +177,7 @@ class LocalDensity(Density):
                 made[:, :, y, x, None, c] = fresh
                 pixel[..., c] = self._unit(fresh)
             own[:, :, y, x, None] = pixel
-            seen[:, :, :channels, (y + r) * (width + 2 * r) + x + r] = pixel[:, :, 0]
+            seen.value[..., (y + r) * (width + 2 * r) + x + r] = pixel[:, :, 0]
         return made
 
     # ------------------------------------------------------------------ single pixels
