@@ -55,7 +55,7 @@ def suggest(field: MoleculeField, rows: int) -> dict[str, Any]:
         "objective": {"beta": 0.1},
         "alone": {
             "latent": GROUP * places(field),
-            "posterior": {"name": "codebook", "field": field.name, "codes": field.codes},
+            "posterior": {"name": "codebook", "field": field.name, "codes": field.codes, "hidden": 512 if many else 256},
             "prior": "codebook",
             "objective": {"beta": 0.5, "warmup": 0.1},
             "share": 0.1,  # of batches that are partly hidden: gaps need no encoder of their own here
