@@ -41,6 +41,7 @@ def suggest(field: MoleculeField, rows: int) -> dict[str, Any]:
     as well be left to the writer, who reads all before it: the latent would stay empty.
     """
     many = rows >= MANY
+    hidden = 512 if many else 256  # of the language model over codes, which learns more from each molecule when large
     return {
         "latent": 64 if many else 16,
         "width": 256 if many else 128,
@@ -55,7 +56,7 @@ def suggest(field: MoleculeField, rows: int) -> dict[str, Any]:
         "objective": {"beta": 0.1},
         "alone": {
             "latent": GROUP * places(field),
-            "posterior": {"name": "codebook", "field": field.name, "codes": field.codes, "hidden": 512 if many else 256},
+            "posterior": {"name": "codebook", "field": field.name, "codes": field.codes, "hidden": hidden},
             "prior": "codebook",
             "objective": {"beta": 0.5, "warmup": 0.1},
             "share": 0.1,  # of batches that are partly hidden: gaps need no encoder of their own here
