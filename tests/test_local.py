@@ -10,11 +10,12 @@ import torch
 
 from vaery.core.check_stops import check_density
 from vaery.core.errors import ChoiceError
-from vaery.core.random import Random
+from vaery.core.random import Random, isolated
 from vaery.kinds.image import describe
 from vaery.kinds.image.local import LocalDensity
 from vaery.kinds.image.nets import decoder
 from vaery.nets.near import Near, Neighbours
+from vaery.nets.window import Window
 
 
 def density(levels: int, shape: tuple[int, ...], rows: int, draws: int = 1, seed: int = 0) -> LocalDensity:
@@ -167,6 +168,49 @@ def test_a_picture_is_seen_relative_to_what_is_near() -> None:
     torch.testing.assert_close(look(2 * value)[1], 2 * spread, atol=1e-3, rtol=0)
     alone = near((Neighbours(0 * value, 0 * seen, torch.zeros(1, 1)), None))
     assert [float(x) for x in alone] == [0.0, 0.5]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("hidden", [False, True])
+def test_sums_over_neighbours_are_those_over_each_by_itself(channels: int, hidden: bool) -> None:
+    with isolated(0):
+        window = Window((5, 4, channels), 3, channels, levels=255, reach=1, width=6)
+        for weight in window.parameters():
+            torch.nn.init.normal_(weight, std=0.5)
+    rng = Random(0)
+    x = rng.uniform((1, 2, 5, 4, channels)) * 2 - 1
+    x[:, 0] = 0.3  # flat
+    seen = rng.uniform((2, 5, 4)) > 0.3 if hidden else torch.ones(2, 5, 4, dtype=torch.bool)
+    given = rng.uniform((2, 5, 4)) > 0.5
+    features = rng.normal((1, 2, 20, channels))
+    view = window.look(features, window.padded(x, seen if hidden else None), window.padded(x, given))
+    centre, spread = torch.zeros(2, 20, channels), torch.full((2, 20, channels), 0.5)
+    told = window.base(features)[0].clone()
+    before, others = [(-1, -1), (-1, 0), (-1, 1), (0, -1)], [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
+    for row, at in np.ndindex(2, 20):
+        near = []  # value, whether it is seen, weight, its columns
+        for offsets, there, layer, close in zip(
+            (before, others), (seen, given), (window.earlier, window.around), window.near.closeness, strict=True
+        ):
+            columns = layer.weight[:, : (channels + 1) * len(offsets)].unflatten(1, (channels + 1, -1))
+            for n, (dy, dx) in enumerate(offsets):
+                y, across = at // 4 + dy, at % 4 + dx
+                inside = 0 <= y < 5 and 0 <= across < 4 and bool(there[row, y, across])
+                near.append((x[0, row, y, across] if inside else None, close[n].exp(), columns[:, :, n]))
+        some = [(value, weight) for value, weight, _ in near if value is not None]
+        if some:
+            share = torch.stack([weight for _, weight in some])[:, None]
+            values = torch.stack([value for value, _ in some])
+            centre[row, at] = (values * share).sum(0) / share.sum()
+            square = ((values - centre[row, at]).square() * share).sum(0) / share.sum()
+            spread[row, at] = (square + window.near.least**2).sqrt()
+        for value, _, columns in near:
+            if value is not None:
+                told[row, at] += columns[:, :-1] @ ((value - centre[row, at]) / spread[row, at].mean()) + columns[:, -1]
+        told[row, at] += window.earlier.weight[:, -2 * channels :] @ torch.cat([centre[row, at], spread[row, at].log()])
+    torch.testing.assert_close((view.centre, view.spread), (centre[None], spread[None]), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(view.hidden[0], told, atol=1e-3, rtol=1e-3)
 
 
 @torch.no_grad()

@@ -61,14 +61,14 @@ class Near(nn.Module):
         """
         some = [(part, c.exp()) for part, c in zip(parts, self.closeness, strict=True) if part is not None]
         sums = [(part, part.seen @ w, part.value @ w, part.value.square() @ w) for part, w in some]
-        least = _sum([seen for _, seen, _, _ in sums]).clamp(min=LEAST)
-        centre = _sum([first + part.level * seen for part, seen, first, _ in sums]) / least
+        total = _sum([seen for _, seen, _, _ in sums]).clamp(min=LEAST)
+        centre = _sum([first + part.level * seen for part, seen, first, _ in sums]) / total
         terms = []  # Σ w (v − centre)², multiplied out; values less their level are small where a picture is flat
         for part, seen, first, second in sums:
             by = centre - part.level
             terms.append(second - 2 * by * first + by.square() * seen)
-        spread = ((_sum(terms) / least).clamp(min=0) + self.least**2).sqrt()
-        there = least > LEAST
+        spread = ((_sum(terms) / total).clamp(min=0) + self.least**2).sqrt()
+        there = total > LEAST
         return torch.where(there, centre, 0.0).movedim(-2, -1), torch.where(there, spread, ALONE).movedim(-2, -1)
 
 
