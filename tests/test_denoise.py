@@ -232,7 +232,7 @@ def digits():
 @pytest.fixture(scope="module")
 def model(digits):
     images, labels, _, _ = digits
-    return VAE(random_state=0, steps=150, columns={"label": "categorical"}).fit({"image": images, "label": labels})
+    return VAE(random_state=0, steps=300, columns={"label": "categorical"}).fit({"image": images, "label": labels})
 
 
 def error(a, b):
