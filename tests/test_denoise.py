@@ -250,7 +250,7 @@ def test_noisy_digits_become_clean(model, digits):
     assert 2.5 < np.median(model.strength_) < 5.5
     told = model.denoise({"image": noisy}, strength=4.0)
     assert set(np.unique(told["label"])) <= set(range(10))  # what is not is likeliest
-    assert np.mean(told["label"] == labels) > 0.5
+    assert np.mean(told["label"] == labels) > 0.6
     np.testing.assert_array_equal(model.strength_, np.float32(4))
     np.testing.assert_array_equal(told["image"], model.denoise({"image": noisy}, strength=4.0)["image"])
     draws = model.denoise({"image": noisy[:5], "label": labels[:5]}, draws=2, seed=1)

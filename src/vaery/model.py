@@ -409,9 +409,9 @@ def _method(name: str) -> Callable[..., Any]:
         if p.name not in ("rng", "calibration", "history")
     ]
     plain = [p.name for p in inner if p.name != "evidence"]
-    method.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD), *inner]
-    )
+    owner = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    shown: Any = method  # functions have no signature that a type knows of
+    shown.__signature__ = inspect.Signature([owner, *inner])
     return method
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from vaery.train import Progress
@@ -87,11 +87,11 @@ class Bar:
         console: of rich.
     """
 
-    def __init__(self, console: object) -> None:
+    def __init__(self, console: Any) -> None:
         from rich import progress as rich
 
         text = rich.TextColumn("{task.description}"), rich.BarColumn(), rich.TextColumn("{task.fields[words]}")
-        self.bar = rich.Progress(*text, console=console, auto_refresh=False)  # type: ignore[arg-type]
+        self.bar = rich.Progress(*text, console=console, auto_refresh=False)
         self.task = self.bar.add_task("fit", total=1.0, words="")
         self.bar.start()
 

@@ -47,8 +47,8 @@ class ConvResidual(nn.Module):
         super().__init__()
         self.a, self.b = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
         self.dropout = dropout
-        nn.init.zeros_(self.b.weight)
-        nn.init.zeros_(self.b.bias)  # type: ignore[arg-type]
+        for p in self.b.parameters():
+            nn.init.zeros_(p)
 
     def forward(self, x: Tensor) -> Tensor:
         h = F.silu(self.a(F.silu(x)))

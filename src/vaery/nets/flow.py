@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,9 +33,9 @@ class SplineFlow(nn.Module):
         from zuko.flows import NSF
 
         flow = NSF(size, context, transforms=transforms, hidden_features=(hidden, hidden), passes=passes)
-        self.transform = flow.transform
+        self.transform: Any = flow.transform  # lazy layers, which zuko's types do not tell apart
         self.conditional = context > 0
-        for layer in self.transform.transforms:  # type: ignore[union-attr]
+        for layer in self.transform.transforms:
             alone = size == 1 and not context  # then a layer has free parameters instead of a network
             for p in layer.phi if alone else layer.hyper[-1].parameters():
                 nn.init.zeros_(p)
@@ -48,18 +49,18 @@ class FlowDensity(Density):
     """The density of ``loc + exp(log_scale) · flow⁻¹(noise)`` for standard normal noise.
 
     Args:
-        flow: the map from latent to noise, both ``[S, B, Z]``.
+        flow: the map from latent to noise, both ``[S, B, Z]``: zuko's, with its slope and its inverse.
         loc, log_scale: ``[S, B, Z]``.
         temperature: standard deviation of the noise.
     """
 
-    def __init__(self, flow: Transform, loc: Tensor, log_scale: Tensor, temperature: float = 1.0) -> None:
+    def __init__(self, flow: Any, loc: Tensor, log_scale: Tensor, temperature: float = 1.0) -> None:
         self.flow, self.loc, self.log_scale, self.temperature = flow, loc, log_scale, temperature
 
     def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
         standard = (value - self.loc) * torch.exp(-self.log_scale)
         with torch.autocast(standard.device.type, enabled=False):  # splines need single precision
-            noise, log_slope = self.flow.call_and_ladj(standard)  # type: ignore[attr-defined]
+            noise, log_slope = self.flow.call_and_ladj(standard)
         log_p = -0.5 * ((noise / self.temperature).square() + LOG_2PI) - math.log(self.temperature)
         return masked((log_p - self.log_scale).sum(-1) + log_slope, known)
 
@@ -80,5 +81,5 @@ class FlowDensity(Density):
 
     def _push(self, noise: Tensor) -> Tensor:
         with torch.autocast(noise.device.type, enabled=False):
-            standard: Tensor = self.flow.inv(noise * self.temperature)  # type: ignore[assignment]
+            standard: Tensor = self.flow.inv(noise * self.temperature)
         return self.loc + standard * self.log_scale.exp()

@@ -81,8 +81,8 @@ class LevelPrior(nn.Module):
         self.net = nn.Sequential(
             nn.SiLU(), nn.Conv2d(width, width, 3, padding=1), nn.SiLU(), nn.Conv2d(width, 2 * size, 1)
         )
-        nn.init.zeros_(self.net[-1].weight)  # type: ignore[arg-type]
-        nn.init.zeros_(self.net[-1].bias)  # type: ignore[arg-type]
+        for p in self.net[-1].parameters():
+            nn.init.zeros_(p)
 
     def forward(self, context: Tensor) -> Gaussian:
         """``context [S, B, C …]`` → density of ``[S, B, size · h · w]``."""
@@ -107,8 +107,8 @@ class LevelPosterior(nn.Module):
         self.net = nn.Sequential(
             nn.Conv2d(2 * width, width, 3, padding=1), nn.SiLU(), nn.Conv2d(width, 2 * size, 3, padding=1)
         )
-        nn.init.zeros_(self.net[-1].weight)  # type: ignore[arg-type]
-        nn.init.zeros_(self.net[-1].bias)  # type: ignore[arg-type]
+        for p in self.net[-1].parameters():
+            nn.init.zeros_(p)
 
     def forward(self, features: Any, context: Tensor) -> Gaussian:
         """``features.own[field]``, ``context [S, B, C …]`` → density of ``[S, B, size · h · w]``."""

@@ -116,11 +116,12 @@ class Velocity(nn.Module):
         super().__init__()
         self.inside = nn.Parameter(torch.randn(hidden, size) / math.sqrt(size))
         self.outside = nn.Parameter(torch.randn(size, hidden) / math.sqrt(hidden))
-        self.time = nn.Sequential(nn.Linear(1, 64), nn.SiLU(), nn.Linear(64, 64), nn.SiLU(), nn.Linear(64, 2 * hidden))
+        first, second, last = nn.Linear(1, 64), nn.Linear(64, 64), nn.Linear(64, 2 * hidden)
+        self.time = nn.Sequential(first, nn.SiLU(), second, nn.SiLU(), last)
         with torch.no_grad():
-            self.time[-1].weight[:hidden].zero_()  # type: ignore[index, operator]
-            self.time[-1].bias[:hidden].zero_()  # type: ignore[index, operator]
-            nn.init.normal_(self.time[-1].bias[hidden:])  # type: ignore[arg-type, index]
+            last.weight[:hidden].zero_()
+            last.bias[:hidden].zero_()
+            nn.init.normal_(last.bias[hidden:])
 
     def forward(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """``z [..., Z]``, ``t [..., 1]`` → velocity ``[..., Z]`` and its divergence ``[...]``."""
