@@ -2,8 +2,8 @@
 
     python benchmarks/speed_worker.py ours-fp32 --rows 60000 --data FOLDER
 
-Commands: ``epoch``, ``bound``, ``score ROWS DRAWS``, ``sample ROWS``. The answer holds the value and the CPU and
-wall seconds it took.
+Commands: ``epoch``, ``bound``, ``refine``, ``score ROWS DRAWS``, ``sample ROWS``. The answer holds the value and the
+CPU and wall seconds it took.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from common import Clock, data
 class Contestant:
     """A trainer and the rows it is measured on: images as bytes for ours, floats for those that want floats.
 
-    Only ours has a schedule: the epochs it is planned for, its highest rate, its warm-up.
+    Only ours has a schedule (the epochs it is planned for, its highest rate, its warm-up), and may hold rows out.
     """
 
     def __init__(self, name: str, rows: int, folder: Path, net: str = "mlp", **schedule: float) -> None:
@@ -59,6 +59,9 @@ class Contestant:
     def bound(self) -> float:
         return self.trainer.bound(self.test)
 
+    def refine(self) -> float:
+        return self.trainer.refine()
+
     def score(self, rows: str, draws: str) -> float:
         return self.trainer.score(self.test[: int(rows)], int(draws))
 
@@ -90,6 +93,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--rate", type=float, default=1e-3, help="of ours, at its highest")
     parser.add_argument("--warmup", type=float, default=0.0, help="of ours")
+    parser.add_argument("--held_out", type=int, default=1, help="of ours: images not trained on")
     parser.add_argument("--data", type=Path, required=True)
     asked = parser.parse_args()
     answers = os.fdopen(os.dup(1), "w")
@@ -98,7 +102,7 @@ def main() -> None:
     def say(answer: dict[str, Any]) -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
-    schedule = {"epochs": asked.epochs, "rate": asked.rate, "warmup": asked.warmup}
+    schedule = {"epochs": asked.epochs, "rate": asked.rate, "warmup": asked.warmup, "held_out": asked.held_out}
     contestant = Contestant(asked.name, asked.rows, asked.data, asked.net, **schedule)
     say({"ready": asked.name})
     serve(contestant, say)

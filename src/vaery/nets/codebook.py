@@ -18,7 +18,7 @@ from vaery.nets.recurrent import ragged
 
 UNKNOWN = -1  # a place of which nothing is known
 GROUP = 4  # units for each place
-START, BOUND = -2.5, 4.0  # of log-scales: at -1.5 a third of the molecules drawn had a piece taken for another
+START, BOUND = -2.5, 4.0  # of log-scales; means are about one apart: codes are not to be taken for others
 
 
 class Codebook(nn.Module):
@@ -27,8 +27,8 @@ class Codebook(nn.Module):
     Where the token is not known it is drawn: p(z_k | z_<k) = Σ_c π_c(z_<k) N(z_k; μ_c, σ_c²), a mixture over the whole
     book whose weights a gated recurrent network tells (mixtures over time: Graves, 2013). With nothing known this is a
     prior, with all known a posterior, and the one is a mixture of just what the other is made of: no nat is lost
-    between them, as it is where a Gaussian has to hold what a sequence says. After the end of a sequence
-    there is nothing, and the network does not read on: a place is the end where no code is likelier to have made z_k.
+    between them, as it is where a Gaussian has to hold what a sequence says. After the end of a sequence there is
+    nothing, and the network does not read on: a place is the end where no code is likelier to have made z_k.
 
     Args:
         size: Z, of the latent: a multiple of ``group``, or less than that.

@@ -180,9 +180,10 @@ class MoleculeField(Field):
         """Canonical SMILES of any codes, each of which can be packed again.
 
         Where what SELFIES makes of them cannot be packed, since it takes symbols that no molecule of the fit had, it
-        may be that an atom has too few neighbours, as is common: hydrogens fill it up. Where that is not
-        it, or RDKit refuses the molecule (of random codes of the symbols of NCI, one in a thousand), symbols are
-        dropped from the end until it can.
+        may be that an atom has too few neighbours, as is common: hydrogens fill it up. Or it has a number of bonds that
+        none of its sort has, as a sulphur of three, which SELFIES allows since it may have six: then it is a carbon
+        instead. Where that is not it, or RDKit refuses the molecule (of random codes of the symbols of NCI, one in a
+        thousand), symbols are dropped from the end until it can.
         """
         symbols = []
         for codes in rows:
