@@ -14,6 +14,7 @@ from vaery.core.errors import ChoiceError
 from vaery.core.features import Features, Unread
 from vaery.core.field import Field
 from vaery.core.members import member
+from vaery.core.memory import keep_freed
 from vaery.core.random import isolated
 from vaery.core.stop import Same, Stop
 from vaery.joint import Joint
@@ -61,6 +62,7 @@ class Choices:
 
 def build(fields: Sequence[Field], choices: Choices, seed: int = 0) -> Joint:
     """Put a model together, with weights initialised from ``seed``."""
+    keep_freed()  # a model is what asks for memory again and again
     with isolated(seed):
         return _build(fields, choices)
 
