@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 
 from vaery.core.check import check_prior
 from vaery.core.density import Density
+from vaery.core.encoded import Encoded
 from vaery.core.errors import ChoiceError
 from vaery.core.features import Features
 from vaery.core.gaussian import Gaussian
@@ -176,7 +179,7 @@ def three_heaps(rows: int) -> Tensor:
 def test_fitting_a_mixture_finds_the_heaps() -> None:
     z = three_heaps(900)
     prior = Mixture(2, 0, components=30)
-    prior.fit_to(z[:600], Random(0))
+    prior.fit_to(Encoded.alone(z[:600]), Random(0))
     held_out = prior(top(300)).log_prob(z[None, 600:]).mean().item()
     truth = -math.log(3) - 1 - math.log(2 * math.pi) - math.log(0.5 * 0.4)  # heaps do not overlap
     assert abs(held_out - truth) < 0.1
@@ -186,7 +189,7 @@ def test_fitting_a_mixture_finds_the_heaps() -> None:
 def test_held_out_rows_decide_how_many_components_a_mixture_has() -> None:
     z = three_heaps(4000)
     prior = Mixture(2, 0)
-    options = prior.fit_to(z[:3000], Random(0), z[3000:])
+    options = prior.fit_to(Encoded.alone(z[:3000]), Random(0), Encoded.alone(z[3000:]))
     assert 3 <= options["components"] < 30, "of three heaps, thirty ellipsoids are no better"
     assert prior.means.shape == (options["components"], 2)
     again = Mixture(2, 0, **options)
@@ -198,7 +201,7 @@ def test_held_out_rows_decide_how_many_components_a_mixture_has() -> None:
 def test_a_mixture_of_few_rows_is_one_gaussian(rows: int) -> None:
     z = three_heaps(rows)
     prior = Mixture(2, 0, components=5)
-    prior.fit_to(z, Random(0))
+    prior.fit_to(Encoded.alone(z), Random(0))
     gap = z.double() - z.double().mean(0)
     expected = multivariate_normal(z.double().mean(0), gap.T @ gap / rows + 1e-4 * torch.eye(2)).logpdf(z)
     torch.testing.assert_close(
@@ -209,11 +212,11 @@ def test_a_mixture_of_few_rows_is_one_gaussian(rows: int) -> None:
 def test_fitting_to_one_row_changes_nothing() -> None:
     prior = Mixture(2, 0)
     before = prior.means.detach().clone()
-    prior.fit_to(torch.zeros(1, 2), Random(0))
+    prior.fit_to(Encoded.alone(torch.zeros(1, 2)), Random(0))
     assert torch.equal(prior.means, before)
 
 
-@pytest.mark.parametrize("prior", [Mixture, Vamp])
+@pytest.mark.parametrize("prior", [Matching, Vamp])
 def test_priors_for_the_top_level_say_what_to_use_below(prior: type[nn.Module]) -> None:
     with pytest.raises(ChoiceError, match="'normal' or 'flow'"):
         prior(2, 3, posterior=GaussianPosterior(2, 3))
@@ -329,7 +332,7 @@ def test_fitting_a_flow_beats_one_gaussian_and_works_where_gradients_are_off() -
     gaussian = multivariate_normal(z.double().mean(0), gap.T @ gap / len(z)).logpdf(z[700:]).mean()
     prior = Flow(2, 0)
     with torch.no_grad():
-        prior.fit_to(z[:700], Random(0), steps=200)
+        prior.fit_to(Encoded.alone(z[:700]), Random(0), steps=200)
         score = prior(top(300)).log_prob(z[None, 700:]).mean().item()
     assert score > gaussian + 0.5
     assert all(p.grad is None for p in prior.parameters())
@@ -338,9 +341,23 @@ def test_fitting_a_flow_beats_one_gaussian_and_works_where_gradients_are_off() -
     assert other(top(300)).log_prob(z[None, 700:]).mean().item() == score, "its standardisation is saved with it"
 
 
-def test_a_flow_with_context_cannot_be_fitted_to_draws_alone() -> None:
-    with pytest.raises(ChoiceError, match="top level"):
-        Flow(2, 3).fit_to(torch.zeros(10, 2), Random(0))
+@pytest.mark.parametrize("make", [Mixture, partial(Flow, hidden=32)])
+def test_what_was_visited_before_weighs_what_is_fitted(make: Callable[..., Any]) -> None:
+    """Three heaps, each of a label of its own: all rows are nearly as probable as one heap makes them."""
+    rng = Random(0)
+    heap, places = rng.integers(0, 3, (3000,)), torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]])
+    centres = torch.tensor([[2.0, 0.0], [-2.0, 0.5], [0.0, -2.0]])[heap]
+    rows = Encoded(centres + 0.5 * rng.normal((3000, 2)), places[heap])
+    torch.manual_seed(0)
+    prior = make(2, 2)
+    prior.fit_to(rows[:2000], Random(1), rows[2000:2500])
+    with torch.no_grad():
+        found = rows[2500:].log_prob(prior).mean().item()
+        drawn = prior(places[heap][None]).sample(Random(2))[0]
+    exact = multivariate_normal([0, 0], 0.25 * np.eye(2)).logpdf((rows.z - centres)[2500:]).mean()
+    assert exact - 0.15 < found < exact + 0.1
+    far = torch.stack([(drawn[heap == k].mean(0) - rows.z[heap == k].mean(0)).abs().max() for k in range(3)])
+    assert float(far.max()) < 0.15, "draws follow their label"
 
 
 # ------------------------------------------------------------------ matching
@@ -359,7 +376,7 @@ def test_matching_finds_two_heaps_that_no_single_normal_is() -> None:
     rng = np.random.default_rng(0)
     z = torch.tensor(rng.normal(size=(2000, 2)) * 0.3 + 2 * rng.choice([-1, 1], (2000, 1)), dtype=torch.float32)
     prior = Matching(2, 0, hidden=64)
-    prior.fit_to(z, Random(0), steps=600)
+    prior.fit_to(Encoded.alone(z), Random(0), steps=600)
     with torch.no_grad():
         found = float(prior(top(2000)).log_prob(z[None]).mean())
         normal = multivariate_normal(z.mean(0), np.cov(z.T.numpy())).logpdf(z).mean()

@@ -13,10 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vaery.core.choose import from_posterior
+from vaery.core.density import Density
+from vaery.core.encoded import Encoded
 from vaery.core.errors import ChoiceError
 from vaery.core.evidence import Evidence, Some
 from vaery.core.members import member, members
 from vaery.core.random import Random, isolated
+from vaery.core.stop import Stop
+from vaery.core.trace import Site
 from vaery.inference import batches
 from vaery.joint import Joint
 from vaery.train import varied
@@ -44,22 +49,22 @@ def refine(
 
     Returns:
         The new prior, by name and options, and by how many nats a row the held-out bound rose; ``None`` and 0.0 if the
-        old prior was kept (as one is that hangs on a label before it).
+        old prior was kept. A prior that takes no context is not tried where the latent hangs on a label before it.
     """
-    if not joint.stops[0].latent:
-        return None, 0.0
     top = next(stop for stop in joint.stops if stop.latent)
     draws = min(DRAWS, EACH_STEP * steps)
     some = train[rng.permutation(train.rows)[: max(ROWS, draws)].to(train.device)]
-    z, z_held_out = aggregated(joint, some, rng, draws), encoded(joint, held_out, rng)
-    here = torch.zeros(1, len(z_held_out), 0, device=joint.device)
-    score = lambda prior: float(prior(here).log_prob(z_held_out[None]).mean())
+    rows, unseen = aggregated(joint, some, rng, draws), encoded(joint, held_out, rng)
+    score = lambda prior: float(unseen.log_prob(prior).mean())
     old = best = score(top)
     winner = None
     for name in names:
-        with isolated(0):  # what of it is not fitted is the same each time
-            prior = member("priors", name)(size=z.shape[-1], context=0).to(joint.device)
-        options = prior.fit_to(z, rng, z_held_out) or {}
+        try:
+            with isolated(0):  # what of it is not fitted is the same each time
+                prior = member("priors", name)(size=rows.z.shape[1], context=rows.context.shape[1]).to(joint.device)
+        except ChoiceError:
+            continue
+        options = prior.fit_to(rows, rng, unseen) or {}
         prior.eval()
         if (found := score(prior)) > max(best, old + LEAST):
             winner, best, top.prior = {"name": name, **options}, found, prior
@@ -84,19 +89,30 @@ def candidates(asked: bool | str | Sequence[str]) -> tuple[str, ...]:
 
 
 @torch.no_grad()
-def aggregated(joint: Joint, evidence: Evidence, rng: Random, draws: int) -> Tensor:
-    """About so many draws of the top level, ``[n, Z]``, one for each row at least; rows as training varies them.
+def aggregated(joint: Joint, evidence: Evidence, rng: Random, draws: int) -> Encoded:
+    """About so many draws of the top level, one for each row at least; rows as training varies them.
 
     One draw of each of few rows shows neither how wide the posterior is nor, in many dimensions, where rows lie.
     """
     passes = max(1, min(TIMES, draws // evidence.rows))
     others = (varied(evidence, joint.fields, rng) for _ in range(passes - 1))
-    return torch.cat([encoded(joint, rows, rng) for rows in (evidence, *others)])
+    return Encoded.cat([encoded(joint, rows, rng) for rows in (evidence, *others)])
 
 
 @torch.no_grad()
-def encoded(joint: Joint, evidence: Evidence, rng: Random) -> Tensor:
-    """A draw of the top level for each row, ``[B, Z]``."""
+def encoded(joint: Joint, evidence: Evidence, rng: Random) -> Encoded:
+    """A draw of the top level for each row, and what was visited before it."""
+    return Encoded.cat([_encoded(joint, part.to(joint.device), rng) for part in batches(evidence, 4096)])
+
+
+def _encoded(joint: Joint, evidence: Evidence, rng: Random) -> Encoded:
+    by_posterior = from_posterior(joint.encode(evidence), evidence, rng)
+    before = {}
+
+    def choose(stop: Stop, density: Density, context: Tensor) -> Site:
+        before[stop.name] = context
+        return by_posterior(stop, density, context)
+
     top = joint.latents[0]
-    parts = (joint.infer(part.to(joint.device), rng=rng, only=[])[top].value for part in batches(evidence, 4096))
-    return torch.cat([value[0] for value in parts if value is not None])
+    z = joint.trace(evidence.rows, choose, only=[])[top].chosen
+    return Encoded(z[0], before[top][0])

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vaery.core.density import Density
+from vaery.core.encoded import Encoded
 from vaery.core.errors import ChoiceError
 from vaery.core.evidence import Evidence, expand_mask
 from vaery.core.expect import expect, near
@@ -68,9 +69,9 @@ def check_prior(make: Callable[..., nn.Module]) -> None:
     ``context [S, B, C]`` → Density of ``[S, B, Z]``, with ``log_prob [S, B]``.
 
     Shapes; it integrates to one, and draws follow it; rows do not mix; seeds; gradients are finite; the posterior it is
-    given is not among its parameters; ``fit_to``, if there is one, raises the density of what it is fitted to, and may
-    say with which options an empty one of its new shape is made. A prior for the top level only must raise ChoiceError
-    for a context.
+    given is not among its parameters; ``fit_to``, if there is one, raises the density of what it is fitted to, follows
+    the context, and may say with which options an empty one of its new shape is made. A prior that takes no context
+    must raise ChoiceError for one.
 
     Args:
         make: the class, or a partial of it.
@@ -95,17 +96,22 @@ def check_prior(make: Callable[..., nn.Module]) -> None:
         given = Random(6).normal((2, 1, context)).expand(2, ROWS, context)
         shared = prior(given).sample(Random(4, share_rows=True)).detach()
         near(shared, shared[:, :1], 1e-4, "with share_rows, rows of one context must have the same draws")
-        if not context and size > 1 and callable(getattr(prior, "fit_to", None)):
-            _check_fit(prior, size)
+        if size > 1 and callable(getattr(prior, "fit_to", None)):
+            _check_fit(prior, size, context)
 
 
-def _check_fit(prior: Any, size: int) -> None:
-    z = 3 + 0.5 * Random(0).normal((400, size))
-    score = lambda: float(prior(torch.zeros(1, len(z), 0)).log_prob(z[None]).mean().detach())
-    before = score()
-    options = prior.fit_to(z, Random(1))
+def _check_fit(prior: Any, size: int, context: int) -> None:
+    side = torch.arange(400).remainder(2)[:, None] * 2.0 - 1  # of the context; rows are on the same side of 3
+    rows = Encoded(3 + (side if context else 0) + 0.5 * Random(0).normal((400, size)), side.expand(-1, context))
+    score = lambda some: float(some.log_prob(prior).mean().detach())
+    before = score(rows)
+    options = prior.fit_to(rows, Random(1))
     expect(options is None or isinstance(options, dict), f"fit_to must return options, or nothing; got {options!r}")
-    expect(score() > before + 1, "fit_to must raise the density of what it is fitted to")
+    expect(score(rows) > before + 1, "fit_to must raise the density of what it is fitted to")
+    if context:
+        expect(
+            score(rows) > score(Encoded(rows.z, -rows.context)) + 1, "what fit_to makes of it must hang on the context"
+        )
 
 
 def check_posterior(make: Callable[..., nn.Module], normalised: bool = True) -> None:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from vaery.core.errors import ChoiceError
+from vaery.core.encoded import Encoded
 from vaery.core.random import Random
 from vaery.nets.flow import FlowDensity, SplineFlow
 
@@ -46,7 +46,6 @@ class Flow(nn.Module):
         hidden: int = 64,
     ) -> None:
         super().__init__()
-        self.context = context
         self.flow = SplineFlow(size, context, transforms, hidden, passes=PASSES)
         self.register_buffer("loc", torch.zeros(size))
         self.register_buffer("log_scale", torch.zeros(size))
@@ -59,40 +58,36 @@ class Flow(nn.Module):
     @torch.enable_grad()
     def fit_to(
         self,
-        z: Tensor,
+        rows: Encoded,
         rng: Random,
-        held_out: Tensor | None = None,
+        held_out: Encoded | None = None,
         steps: int = 1000,
         batch: int = 256,
         learning_rate: float = 3e-3,
     ) -> None:
-        """Maximum likelihood on samples, by Adam; of what was seen on the way, the weights that held-out ones like best
+        """Maximum likelihood on rows, by Adam; of what was seen on the way, the weights that held-out ones like best
         are kept.
 
         Args:
-            z: ``[n, Z]``; they are standardised first, and the flow keeps their mean and scale.
+            rows: they are standardised first, and the flow keeps their mean and scale.
             rng: of batches.
-            held_out: ``[m, Z]``; None: a tenth of the samples.
+            held_out: None: a tenth of the rows.
             steps, batch, learning_rate: of Adam; the rate falls as a cosine.
-
-        Raises:
-            ChoiceError: the flow has a context; samples alone cannot fit it.
         """
-        if self.context:
-            raise ChoiceError("a flow prior with a context is trained with its model; only the top level can be fitted")
-        z = z.detach()[rng.permutation(len(z)).to(z.device)]
+        rows = rows[rng.permutation(len(rows)).to(rows.z.device)]
+        z = rows.z
         self.loc.copy_(z.mean(0))
         self.log_scale.copy_(z.std(0, correction=0).clamp(min=1e-2).log())
-        spare = len(z) // 10 if held_out is None else 0
-        train = z[spare:]
-        held_out = held_out if held_out is not None else z[:spare] if spare else train
+        spare = len(rows) // 10 if held_out is None else 0
+        train = rows[spare:]
+        held_out = held_out if held_out is not None else rows[:spare] if spare else train
         optimizer = torch.optim.Adam(self.flow.parameters(), lr=learning_rate)
         falling = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: 0.5 * (1 + math.cos(math.pi * s / steps)))
         best, kept = self._score(held_out), self._weights()
         for step in range(1, steps + 1):
-            rows = train[rng.integers(0, len(train), (batch,)).to(z.device)]
+            some = train[rng.integers(0, len(train), (batch,)).to(z.device)]
             optimizer.zero_grad()
-            (-self._log_prob(rows).mean()).backward()
+            (-some.log_prob(self).mean()).backward()
             nn.utils.clip_grad_norm_(self.flow.parameters(), 5.0)
             optimizer.step()
             falling.step()
@@ -101,12 +96,9 @@ class Flow(nn.Module):
         optimizer.zero_grad()
         self.flow.load_state_dict(kept)
 
-    def _log_prob(self, z: Tensor) -> Tensor:
-        return self(z.new_zeros(1, len(z), 0)).log_prob(z[None])
-
     @torch.no_grad()
-    def _score(self, z: Tensor) -> float:
-        return float(self._log_prob(z).mean())
+    def _score(self, rows: Encoded) -> float:
+        return float(rows.log_prob(self).mean())
 
     def _weights(self) -> dict[str, Tensor]:
         return {name: weight.detach().clone() for name, weight in self.flow.state_dict().items()}

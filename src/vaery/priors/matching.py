@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vaery.core.density import Density, keep_known, masked
+from vaery.core.encoded import Encoded
 from vaery.core.errors import ChoiceError
 from vaery.core.gaussian import LOG_2PI
 from vaery.core.random import Random
@@ -66,9 +67,9 @@ class Matching(nn.Module):
     @torch.enable_grad()
     def fit_to(
         self,
-        z: Tensor,
+        rows: Encoded,
         rng: Random,
-        held_out: Tensor | None = None,
+        held_out: Encoded | None = None,
         steps: int = 3000,
         batch: int = 512,
         learning_rate: float = 2e-3,
@@ -76,14 +77,14 @@ class Matching(nn.Module):
         """Flow matching: v(z_t, t) is what z₁ - z₀ is on average for z_t = (1 - t) z₀ + t z₁, noise z₀ and row z₁.
 
         Args:
-            z: ``[n, Z]``; they are made uncorrelated first.
+            rows: they are made uncorrelated first.
             rng: of batches, noise and times.
             held_out: not used.
             steps, batch, learning_rate: of Adam; the rate falls as a cosine.
         """
-        if len(z) < 2:
+        if len(rows) < 2:
             return
-        z = z.detach()
+        z = rows.z.detach()
         covariance = z.T.cov(correction=0).reshape(len(self.loc), -1)
         self.loc.copy_(z.mean(0))
         self.factor.copy_(torch.linalg.cholesky(covariance.double() + 1e-4 * torch.eye(len(self.loc), device=z.device)))

@@ -12,30 +12,28 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vaery.core.density import Density, keep_known, masked
-from vaery.core.errors import ChoiceError
+from vaery.core.encoded import Encoded
+from vaery.core.experts import ROUNDS, Experts, fit_experts
 from vaery.core.gaussian import LOG_2PI
 from vaery.core.random import Random
 
 MOST = 60  # components that are fitted
-ROUNDS = 15  # of expectation maximisation; thirty were no better than ten
 HALVINGS = 3  # of the largest number of components, for the smallest that is tried
 
 
 class Mixture(nn.Module):
-    """p(z) = Σ_k π_k N(z; μ_k, Σ_k), with full covariances; for the top level only.
+    """p(z | context) = Σ_k π_k(context) N(z; μ_k, Σ_k), with full covariances.
 
     It can be trained along with the model, or be fitted to encoded rows afterwards (:meth:`fit_to`), which makes it a
     model of the aggregated posterior (Ghosh et al., 2020). A covariance is held as the Cholesky factor of its inverse,
-    so that a density costs one matrix product for all components.
+    so that a density costs one matrix product for all components. What was visited before (a label) weighs them: a
+    mixture of experts whose gate is linear (Jordan and Jacobs, 1994).
 
     Args:
         size: Z, of the latent.
-        context: must be 0.
+        context: C, of what was visited before.
         posterior, fields, features: not used here.
         components: K.
-
-    Raises:
-        ChoiceError: there is a context, that is, this is not the top level.
 
     >>> Mixture(2, 0, components=3)(torch.zeros(1, 5, 0)).sample(Random(0)).shape
     torch.Size([1, 5, 2])
@@ -51,63 +49,80 @@ class Mixture(nn.Module):
         components: int = 30,
     ) -> None:
         super().__init__()
-        if context:
-            raise ChoiceError("a mixture prior takes no context: use it at the top level, and 'normal' or 'flow' below")
         self.logits = nn.Parameter(torch.zeros(components))
+        self.gate = nn.Parameter(torch.zeros(components, context)) if context else None
         self.means = nn.Parameter(0.5 * torch.randn(components, size))  # together about N(0, I): .5² + e^-.29
         self.log_diagonal = nn.Parameter(torch.full((components, size), 0.145))
         self.lower = nn.Parameter(torch.zeros(components, size, size))
 
     def forward(self, context: Tensor) -> MixtureDensity:
-        """``context [S, B, 0]`` → density of ``[S, B, Z]``."""
+        """``context [S, B, C]`` → density of ``[S, B, Z]``."""
         factor = torch.tril(self.lower, -1) + torch.diag_embed(self.log_diagonal.exp())
-        return MixtureDensity(self.logits.log_softmax(0), self.means, factor, self.log_diagonal, context.shape[:2])
+        logits = self.logits if self.gate is None else F.linear(context, self.gate, self.logits)
+        return MixtureDensity(logits.log_softmax(-1), self.means, factor, self.log_diagonal, context.shape[:2])
 
     @torch.no_grad()
-    def fit_to(self, z: Tensor, rng: Random, held_out: Tensor | None = None) -> dict[str, Any]:
-        """Maximum likelihood on samples, by expectation maximisation from a k-means start.
+    def fit_to(self, rows: Encoded, rng: Random, held_out: Encoded | None = None) -> dict[str, Any]:
+        """Maximum likelihood on rows, by expectation maximisation from a k-means start.
 
         Args:
-            z: ``[n, Z]``; at most n / 100 components come of it, and at most n / 6Z (a covariance of few rows says
+            rows: n of them; at most n / 100 components come of it, and at most n / 6Z (a covariance of few rows says
                 more of these rows than of others), one at least.
             rng: seeds the start.
-            held_out: ``[m, Z]`` that decide on the number of components: it is doubled as long as they gain. None:
-                as many as may be.
+            held_out: rows that decide on the number of components: it is doubled as long as they gain. None: as many
+                as may be.
 
         Returns:
             How many components are left, as an argument of the class.
         """
-        if len(z) < 2:
+        if len(rows) < 2:
             return {}  # one row has no covariance
-        most = max(1, min(MOST, len(z) // max(100, 6 * z.shape[1])))
-        judge = None if held_out is None else held_out.double().cpu().numpy()
+        most = max(1, min(MOST, len(rows) // max(100, 6 * rows.z.shape[1])))
         best, kept = -math.inf, None
-        for halvings in range(HALVINGS if judge is not None else 0, -1, -1):
-            found = _fitted(z, max(1, most >> halvings), rng)
-            score = 0.0 if judge is None else float(found.score(judge))
+        for halvings in range(HALVINGS if held_out is not None else 0, -1, -1):
+            found = _fitted(rows, max(1, most >> halvings), rng)
+            score = 0.0 if held_out is None else float(found.log_prob(held_out.z, held_out.context).mean())
             if score <= best:
                 break
             best, kept = score, found
-        self._take(kept)
+        if kept is not None:
+            self._take(kept)
         return {"components": len(self.logits)}
 
-    def _take(self, found: Any) -> None:
-        factor = torch.as_tensor(found.precisions_cholesky_).mT.to(self.lower)  # upper triangular there
-        self.logits = nn.Parameter(torch.as_tensor(found.weights_).clamp(min=1e-12).log().to(self.logits))
-        self.means = nn.Parameter(torch.as_tensor(found.means_).to(self.means))
-        self.lower = nn.Parameter(torch.tril(factor, -1))
-        self.log_diagonal = nn.Parameter(factor.diagonal(dim1=-2, dim2=-1).log())
+    def _take(self, found: Experts) -> None:
+        self.logits = nn.Parameter(found.bias.to(self.logits))
+        self.gate = None if self.gate is None else nn.Parameter(found.gate.to(self.gate))
+        self.means = nn.Parameter(found.means.to(self.means))
+        self.lower = nn.Parameter(torch.tril(found.factor, -1).to(self.lower))
+        self.log_diagonal = nn.Parameter(found.factor.diagonal(dim1=-2, dim2=-1).log().to(self.log_diagonal))
 
 
-def _fitted(z: Tensor, components: int, rng: Random) -> Any:
+def _fitted(rows: Encoded, components: int, rng: Random) -> Experts:
+    if rows.context.shape[1]:
+        return fit_experts(rows.z.detach(), rows.context.detach(), _parts(rows, components, rng))
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
     from threadpoolctl import threadpool_limits
 
-    found = GaussianMixture(components, reg_covar=1e-4, max_iter=ROUNDS, random_state=rng.seed() % 2**32)
+    mixture = GaussianMixture(components, reg_covar=1e-4, max_iter=ROUNDS, random_state=rng.seed() % 2**32)
     with warnings.catch_warnings(), threadpool_limits(1):  # threads add up in the order they end in
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return found.fit(z.detach().double().cpu().numpy())
+        mixture.fit(rows.z.detach().double().cpu().numpy())
+    here = lambda x: torch.as_tensor(x, device=rows.z.device)
+    weights, factor = here(mixture.weights_), here(mixture.precisions_cholesky_).mT  # upper triangular there
+    return Experts(weights.clamp(min=1e-12).log(), weights.new_zeros(len(weights), 0), here(mixture.means_), factor)
+
+
+def _parts(rows: Encoded, components: int, rng: Random) -> Tensor:
+    """``[n]`` to which of so many parts a row belongs at first: near in z and in the context, which weigh the same."""
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
+
+    wide = lambda x: (x - x.mean(0)) / x.var(0, correction=0).sum().sqrt().clamp(min=1e-6)
+    both = torch.cat([wide(rows.z.double()), wide(rows.context.double())], 1).detach().cpu().numpy()
+    with threadpool_limits(1):
+        part = KMeans(min(components, len(rows)), n_init=1, random_state=rng.seed() % 2**32).fit_predict(both)
+    return torch.as_tensor(part, device=rows.z.device).long()
 
 
 class MixtureDensity(Density):
