@@ -108,7 +108,8 @@ def ours(asked: Asked, s: Pairs, seed: int) -> dict[str, Any]:
         heard, seen = (judge[n].predict(flat(new[n])) for n in ("sound", "image"))
         found["together"] = float((heard == seen).mean())
     with Clock() as looking:
-        odd = [np.asarray(model.detect(rows, reasons=0)["oddness"]) for rows in (s.swapped(seed), s.test)]
+        swapped = (s.swapped(seed), s.test)
+        odd = [np.asarray(model.detect(rows, by="fields", reasons=0)["oddness"]) for rows in swapped]
     found["auroc"] = float(roc_auc_score(np.repeat([1, 0], len(s.digit)), np.concatenate(odd)))
     return {**took, **found, "draw_seconds": clock.wall, "detect_seconds": looking.wall}
 

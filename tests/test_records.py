@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from vaery import VAE, load
+from vaery.core.errors import QueryError
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
 from vaery.core.stop import Same, Stop
@@ -138,6 +139,36 @@ def test_rows_whose_parts_were_swapped_are_found_and_the_reason_names_a_field(mo
     assert {reasons[0]["cell"] for reasons in bad["reasons"]} & {"picture", "table"}
 
 
+def test_a_ratio_tells_whether_fields_go_together_however_odd_each_is(model):
+    """Noise in the tail makes all of these rows odd; in half of them the picture is that of another corner, too."""
+    assert model.choices_.ratios == ("picture",), "one ratio tells both"
+    rows = corners(200, seed=1)
+    right = {"picture": rows["picture"], "table": rows["table"].assign(noise=2.0)}
+    swapped = {"picture": np.roll(rows["picture"], 4, axis=1), "table": right["table"]}
+    found = [model.detect(x, by="fields", reasons=0) for x in (right, swapped)]
+    truth = np.repeat([0, 1], 200)
+    assert roc_auc_score(truth, np.r_[found[0]["oddness"], found[1]["oddness"]]) > 0.97
+    assert found[0]["outlier"].mean() < 0.1
+    assert found[1]["outlier"].mean() > 0.5
+    alone = model.detect({"table": rows["table"]}, by="row")
+    assert np.isfinite(alone["p_value"]).all()
+    with pytest.raises(QueryError, match="several"):
+        model.detect({"table": rows["table"]}, by="fields")
+    with pytest.raises(QueryError, match="by="):
+        model.detect(rows, by="picture")
+
+
+def test_a_ratio_does_not_hang_on_the_batch_or_on_what_is_hidden(model):
+    evidence = model.schema_.pack(corners(100, seed=5))
+    whole = misfits(model.joint_, evidence, rng=Random(0))["picture"]
+    few = misfits(model.joint_, evidence[slice(40, 43)], rng=Random(1))["picture"]
+    torch.testing.assert_close(whole[40:43], few, atol=1e-4, rtol=1e-4)
+    known = dict(evidence.known)
+    known["picture"] = torch.zeros(100, *model.joint_.fields["picture"].mask).bool()
+    blank = Evidence(100, {**evidence.values, "picture": torch.zeros_like(evidence.values["picture"])}, known)
+    assert bool(misfits(model.joint_, blank, rng=Random(0))["table"].isnan().all())
+
+
 def test_any_field_from_any_other(model):
     rows = corners(100, seed=2)
     seen = model.impute({"picture": rows["picture"]}, draws=1, seed=0)[0]["table"]
@@ -158,5 +189,7 @@ def test_what_is_usual_is_kept_in_the_file(model, tmp_path):
     a, b = model.detect(rows), load(tmp_path / "m.vaery").detect(rows)
     assert a["p_value"].tolist() == b["p_value"].tolist()
     assert a["reasons"].tolist() == b["reasons"].tolist()
+    a, b = (m.detect(rows, by="fields") for m in (model, load(tmp_path / "m.vaery")))
+    assert a["oddness"].tolist() == b["oddness"].tolist()
     alone = model.detect({"table": rows["table"]})
     assert np.isfinite(alone["p_value"]).all()

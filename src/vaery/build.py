@@ -22,6 +22,7 @@ from vaery.labels.reader import Reader
 from vaery.nets.ladder import Leave
 from vaery.nets.merge import Merge
 from vaery.nets.private import PrivatePosterior
+from vaery.nets.ratio import Ratio
 
 READER_WIDTH = 256  # of the networks that read labels
 
@@ -36,6 +37,7 @@ class Choices:
         first: fields visited before the latent.
         width, depth, dropout: of the networks, by field; width is the same for all.
         readers: fields visited before the latent that have a :class:`~vaery.labels.reader.Reader` for a posterior.
+        ratios: fields of which it is told whether they go with the others (:class:`~vaery.nets.ratio.Ratio`).
         own: how many levels of its own a field has, by field, below those that all fields hang on.
         private: size of the latent that a field has for itself, by field: one plain level in front of its decoder.
     """
@@ -50,13 +52,14 @@ class Choices:
     own: Mapping[str, int] = field(default_factory=dict)
     private: Mapping[str, int] = field(default_factory=dict)
     readers: tuple[str, ...] = ()
+    ratios: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Choices:
-        names = {name: tuple(data.get(name, ())) for name in ("latent", "first", "readers")}
+        names = {name: tuple(data.get(name, ())) for name in ("latent", "first", "readers", "ratios")}
         return cls(**{**data, **names})
 
 
@@ -115,7 +118,9 @@ def _build(fields: Sequence[Field], choices: Choices) -> Joint:
         stops.append(Stop(f.name, decoder, onward=Leave(context)))
     if not any(stop.reads for stop in stops):
         encoders = {f.name: Unread(choices.width) for f in encoded}
-    return Joint(fields, stops, {f.name: encoders[f.name] for f in encoded})
+    joint = Joint(fields, stops, {f.name: encoders[f.name] for f in encoded})
+    joint.ratios.update({name: Ratio(sum(choices.latent)) for name in choices.ratios})
+    return joint
 
 
 def _check_first(first: Sequence[str], kinds: Mapping[str, str]) -> None:

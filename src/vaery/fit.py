@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vaery import checkpoint as checkpoints
-from vaery import labels
+from vaery import labels, misfit
 from vaery.advice import advise, make_plan, pick_device, pick_objective, settle
 from vaery.build import Choices, build
 from vaery.constraints.rules import Rules
@@ -80,6 +80,8 @@ def fit(
     trainer = until_used(fit_once, make, fresh, joint, objective, plan)
     if regime.refines and choices.prior["name"] == "normal":
         choices = refined(priors, trainer, choices, rng)
+    if regime.refines:
+        choices = replace(choices, ratios=compared(trainer, rng))
     regime.finish(trainer, rng.spawn(device=trainer.joint.device))
     model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, trainer.joint, choices
     model.rules_, model.history_, model.trouble_ = rules, trainer.state.history, trainer.state.trouble
@@ -234,6 +236,12 @@ def refined(names: Sequence[str], trainer: Trainer, choices: Choices, rng: Rando
     draw = rng.spawn(device=joint.device)
     found, _ = refine(joint, train, trainer.held_out, rng=draw, names=names, steps=trainer.state.step)
     return choices if found is None else replace(choices, prior=found)
+
+
+def compared(trainer: Trainer, rng: Random) -> tuple[str, ...]:
+    """The fields of which the model learned to tell whether they go with the others."""
+    draw = rng.spawn(device=trainer.joint.device)
+    return misfit.learn(trainer.joint, trainer.train, trainer.held_out, rng=draw, steps=trainer.state.step)
 
 
 def prepare(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | None:

@@ -96,16 +96,28 @@ def oddness(found: Mapping[str, Tensor], usual: Mapping[str, Any]) -> Tensor:
 
 def learn(found: Mapping[str, Tensor]) -> dict[str, Any]:
     """What is usual in held-out rows, as plain data: for each signal its median and the way up to its upper tenth; and
-    how odd the rows are, sorted, as scores (higher is more ordinary). Rows with pictures that are not known as a whole
-    are left out; whether fields go together is learned from those rows that have several."""
+    how odd the rows are, sorted, as scores (higher is more ordinary); and how odd the rows that have several fields are
+    by these alone. Rows with pictures that are not known as a whole are left out."""
     whole = [x.isfinite() for name, x in found.items() if not name.startswith(SIGNAL)]
     here = torch.stack(whole).all(0)
     if not bool(here.any()):
         return {}
     found = {name: x[here] for name, x in found.items()}
     usual: dict[str, Any] = {name: _middle(x[x.isfinite()]) for name, x in found.items() if bool(x.isfinite().any())}
-    scores = -oddness(found, usual)
-    return {**usual, "score": sorted(round(float(s), 6) for s in scores)}
+    kept = {**usual, "score": _sorted(-oddness(found, usual))}
+    if fields := misfitting({name: x for name, x in found.items() if name in usual}):
+        together = -oddness(fields, usual)
+        kept["together"] = _sorted(together[together.isfinite()])
+    return kept
+
+
+def misfitting(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Of :func:`signals`, those of how fields go together."""
+    return {name: x for name, x in found.items() if name.startswith(SIGNAL)}
+
+
+def _sorted(scores: Tensor) -> list[float]:
+    return sorted(round(float(s), 6) for s in scores)
 
 
 def standardised(x: Tensor, held_out: Tensor) -> Tensor:

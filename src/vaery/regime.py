@@ -34,7 +34,7 @@ T = TypeVar("T", bound=Trainer)
 class Regime(ABC, Generic[T]):
     """The steps of a fit in which rows are read."""
 
-    refines: ClassVar[bool]  # whether a prior may be fitted anew to encoded rows
+    refines: ClassVar[bool]  # whether a prior, and whether fields go together, may be learned from encoded rows
     teaches: ClassVar[bool]  # whether labels may have readers that are fitted to rows
 
     @property

@@ -18,7 +18,7 @@ from vaery.core.random import Random
 from vaery.flags import flags
 from vaery.joint import Joint
 from vaery.misfit import unfit
-from vaery.oddness import oddness, signals, standardised
+from vaery.oddness import misfitting, oddness, signals, standardised
 from vaery.reasons import explained
 from vaery.surprise import BITS, shares
 
@@ -39,6 +39,7 @@ def detect(
     draws: int = 8,
     reasons: int = 3,
     tail: bool = False,
+    by: str = "row",
 ) -> dict[str, Any]:
     """Which rows are odd, how sure that is, and why.
 
@@ -78,14 +79,19 @@ def detect(
         draws: latents drawn for each row; p-values are exact with the number that scores were calibrated with.
         reasons: how many cells to name for each row; 0 is quicker.
         tail: tell rows apart that are odder than all held-out ones, by a Pareto tail; for few held-out rows.
+        by: what makes a row odd. ``"row"``: anything about it; ``"fields"``: that its fields do not go together (the
+            picture of one thing beside the sound of another), however odd each is in itself. A row of which only one
+            field is known has a p-value of one then.
 
     Returns:
         Columns ``bits``; ``oddness``, by which rows are ranked (also beyond the smallest p-value): 0 as the middle one
         of held-out rows, 1 as their upper tenth; ``p_value``; ``outlier``; ``reasons`` (a list of dicts a row).
 
     Raises:
-        QueryError: ``fdr`` is not a share, or the model was calibrated on no rows.
+        QueryError: ``fdr`` is not a share, the model was calibrated on no rows, or there are no fields to compare.
     """
+    if by not in ("row", "fields"):
+        raise QueryError(f"by={by!r} is not what makes a row odd; write by='row' or by='fields'")
     if not 0 < fdr < 1:
         raise QueryError(f"fdr={fdr} is not a share; write fdr=0.05 to put up with one false alarm in twenty")
     calibration = calibration or {}
@@ -104,6 +110,8 @@ def detect(
         other = signals(joint, evidence, found.total, rng=rng, draws=draws)
     if odd and other is not None:
         scores, held_out = -oddness(other, odd), odd["score"]
+    if by == "fields":
+        scores, held_out, flagged = *_together(other, odd), []
     p_value = (pareto if tail else conformal)(scores, held_out)
     for flag in flagged:
         p_value[flag.row] = min(float(p_value[flag.row]), flag.p_value)
@@ -116,6 +124,15 @@ def detect(
     rank = standardised(-scores.double(), -torch.tensor(held_out, dtype=torch.float64))
     outlier = discoveries(p_value, fdr)
     return {"bits": found.total, "oddness": rank, "p_value": p_value, "outlier": outlier, "reasons": why}
+
+
+def _together(found: Mapping[str, Tensor] | None, odd: Mapping[str, Any] | None) -> tuple[Tensor, Sequence[float]]:
+    """How well fields go together, as scores (higher is more ordinary), and those of held-out rows."""
+    fields = misfitting(found or {})
+    if not fields or not (odd or {}).get("together"):
+        raise QueryError("by='fields' asks whether fields go together, and rows with several are needed; leave by= out")
+    assert odd is not None
+    return -oddness(fields, odd), odd["together"]
 
 
 def _steps(joint: Joint, evidence: Evidence, rng: Random, learned: Mapping[str, Any], fdr: float) -> dict[str, Any]:

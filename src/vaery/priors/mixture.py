@@ -121,7 +121,7 @@ def _parts(rows: Encoded, components: int, rng: Random) -> Tensor:
     wide = lambda x: (x - x.mean(0)) / x.var(0, correction=0).sum().sqrt().clamp(min=1e-6)
     both = torch.cat([wide(rows.z.double()), wide(rows.context.double())], 1).detach().cpu().numpy()
     with threadpool_limits(1):
-        part = KMeans(min(components, len(rows)), n_init=1, random_state=rng.seed() % 2**32).fit_predict(both)
+        part = KMeans(min(components, len(rows)), random_state=rng.seed() % 2**32).fit_predict(both)
     return torch.as_tensor(part, device=rows.z.device).long()
 
 
