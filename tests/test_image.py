@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vaery import VAE
 from vaery.core.density import quantile as bisection
 from vaery.core.errors import ChoiceError, DataError, QueryError
 from vaery.core.evidence import Evidence
@@ -697,3 +698,20 @@ def test_a_model_of_an_array_is_asked_with_files_and_one_of_files_with_an_array(
     named = VAE(steps=5, latent=2, random_state=0, threads=1).fit({"image": raw}, verbose=False)
     assert np.array_equal(named.transform(raw[:3]), named.transform({"image": raw[:3]}))
     assert named.reconstruct(raw[:3])["image"].shape == (3, 8, 8)
+
+
+def test_bytes_are_looked_at_where_they_are_and_never_changed():
+    """A fit of a gigabyte of pictures does not need two; and nothing that comes back is the array that went in."""
+    x = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    before = x.copy()
+    model = VAE(steps=4, latent=2, width=8, depth=1, threads=1).fit(x, verbose=False)
+    packed = model.schema_.pack(x).values["image"]
+    assert np.shares_memory(packed.numpy(), x)
+    hidden = np.ma.masked_array(x.copy(), np.zeros(x.shape, bool))
+    hidden[:, :4] = np.ma.masked
+    made = [model.impute(x, draws=1, seed=0)[0], model.impute(hidden, draws=1, seed=0)[0], model.reconstruct(x)]
+    model.score_samples(x), model.detect(x), model.embed(x)
+    assert np.array_equal(x, before)
+    assert not any(np.shares_memory(np.asarray(array), x) for array in made)
+    x.flags.writeable = False
+    assert not np.shares_memory(model.schema_.pack(x).values["image"].numpy(), x), "torch wants to be able to write"

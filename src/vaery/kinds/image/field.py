@@ -102,6 +102,7 @@ class ImageField(Field):
         """Images ``[N, H, W]``, ``[N, H, W, C]`` or ``[N, C, H, W]``; NaN and masked entries are unknown pixels.
 
         Floats between two levels count as the nearer one, unless all are so dark that they must be on another scale.
+        Bytes that are levels as they stand are not copied: the result shares its memory with them.
         """
         if _is_empty(raw):
             nothing = torch.zeros(len(raw), *self.mask, dtype=torch.bool)
@@ -111,16 +112,24 @@ class ImageField(Field):
         data, seen = np.asarray(np.ma.getdata(array)), known_values(array)
         data = channels_last(data, layout)
         seen = None if seen is None else channels_last(seen, layout)
-        value = torch.empty(data.shape, dtype=self.packed_dtype)
+        same = seen is None and self._is_packed(data)
+        value = torch.from_numpy(data) if same else torch.empty(data.shape, dtype=self.packed_dtype)
         for at in range(0, len(data), BLOCK):
             block = slice(at, at + BLOCK)
             part = self._packed(data[block], None if seen is None else seen[block], at)
-            value[block] = torch.from_numpy(np.ascontiguousarray(part))
+            if not same:
+                value[block] = torch.from_numpy(np.ascontiguousarray(part))
         if seen is None or bool(seen.all()):
             return value, None
         known = torch.from_numpy(np.ascontiguousarray(seen.all(-1)))
         value[~known] = 0
         return value, known
+
+    def _is_packed(self, data: np.ndarray) -> bool:
+        """Whether packing would change nothing, and torch may look at the very bytes."""
+        plain = data.flags.c_contiguous and data.flags.writeable
+        levels = self.levels > 0 and (self.low, self.high) == (0, self.levels)
+        return levels and plain and data.dtype == _numpy_dtype(self.packed_dtype)
 
     def _packed(self, data: np.ndarray, seen: np.ndarray | None, first: int) -> np.ndarray:
         """Some images ``[n, H, W, C]`` as levels or standardised; the message of an error counts from ``first``."""
