@@ -11,7 +11,7 @@ from torch import Tensor
 from vaery.core.gaussian import LOG_2PI
 
 ROUNDS = 15  # of expectation maximisation; thirty were no better than ten
-GATE_STEPS, RIDGE = 10, 1e-3  # of each round's logistic regression; a gate that never saw two contexts mixed grows
+GATE_STEPS, RIDGE = 20, 1e-5  # of each round's logistic regression; contexts that share no expert would have it grow
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,10 @@ def fit_experts(z: Tensor, context: Tensor, start: Tensor, rounds: int = ROUNDS)
     standard = (context - middle) / spread
     share = F.one_hot(start).double()
     gate = torch.zeros(share.shape[1], 1 + context.shape[1], dtype=z.dtype, device=z.device)
+    sorts, sort = standard.unique(dim=0, return_inverse=True)  # of a label few
     for _ in range(rounds):
-        gate = _gate(standard, share, gate)
+        each = share.new_zeros(len(sorts), share.shape[1]).index_add(0, sort, share) / len(z)
+        gate = _gate(sorts, each, gate)
         found = Experts(gate[:, 0], gate[:, 1:], *_gaussians(z, share))
         share = found.log_each(z, standard).softmax(1)
     weight = gate[:, 1:] / spread
@@ -83,14 +85,20 @@ def _gaussians(z: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _gate(context: Tensor, share: Tensor, start: Tensor) -> Tensor:
-    """``[K, 1 + C]`` of the logistic regression of shares on the context, from where the last round left it."""
+    """``[K, 1 + C]`` of the logistic regression of shares on the context, from where the last round left it.
+
+    Args:
+        context: ``[m, C]``.
+        share: ``[m, K]`` of each expert in all rows of that context; all of it is one.
+        start: ``[K, 1 + C]``.
+    """
     weight = start.clone().requires_grad_()
     optimizer = torch.optim.LBFGS([weight], max_iter=GATE_STEPS, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()
         log_p = F.linear(context, weight[:, 1:], weight[:, 0]).log_softmax(1)
-        value = -(share * log_p).sum(1).mean() + RIDGE / 2 * weight[:, 1:].square().sum()
+        value = -(share * log_p).sum() + RIDGE / 2 * weight[:, 1:].square().sum()
         value.backward()
         return value
 
