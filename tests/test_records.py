@@ -152,6 +152,11 @@ def test_a_ratio_tells_whether_fields_go_together_however_odd_each_is(model):
     assert found[1]["outlier"].mean() > 0.5
     alone = model.detect({"table": rows["table"]}, by="row")
     assert np.isfinite(alone["p_value"]).all()
+    half = np.ma.masked_array(rows["picture"], np.zeros(rows["picture"].shape, bool))
+    half[0] = np.ma.masked
+    one = model.detect({"picture": half, "table": rows["table"]}, by="fields")
+    assert one["p_value"][0] == 1
+    assert np.isnan(one["oddness"]).tolist() == [True] + [False] * 199
     with pytest.raises(QueryError, match="several"):
         model.detect({"table": rows["table"]}, by="fields")
     with pytest.raises(QueryError, match="by="):

@@ -29,9 +29,6 @@ class Joint(nn.Module):
         stops: levels and fields in the order of the walk.
         encoders: field name → module ``(value [B, E…], known [B, M…] or None) -> [B, F]``, all of one width F; or to
             an object with these as ``values``, and ``maps`` for the field's own levels.
-
-    Attributes:
-        ratios: field name → what tells whether it goes with the others, if the fit learned it (:mod:`vaery.misfit`).
     """
 
     def __init__(self, fields: Iterable[Field], stops: Iterable[Stop], encoders: Mapping[str, nn.Module]) -> None:
@@ -39,7 +36,7 @@ class Joint(nn.Module):
         self.fields: dict[str, Field] = {field.name: field for field in fields}
         self.stops = nn.ModuleList(stops)
         self.encoders = nn.ModuleDict(encoders)
-        self.ratios = nn.ModuleDict()
+        self.ratios = nn.ModuleDict()  # field → what tells whether it goes with the others (vaery.misfit)
         self.temper: Temper | None = None
 
     @property

@@ -81,7 +81,7 @@ def detect(
         tail: tell rows apart that are odder than all held-out ones, by a Pareto tail; for few held-out rows.
         by: what makes a row odd. ``"row"``: anything about it; ``"fields"``: that its fields do not go together (the
             picture of one thing beside the sound of another), however odd each is in itself. A row of which only one
-            field is known has a p-value of one then.
+            field is known has a p-value of one then, and no oddness.
 
     Returns:
         Columns ``bits``; ``oddness``, by which rows are ranked (also beyond the smallest p-value): 0 as the middle one
@@ -122,6 +122,7 @@ def detect(
             if reason is not None:
                 listed[:-1] = [reason, *listed[:-1]][:reasons]
     rank = standardised(-scores.double(), -torch.tensor(held_out, dtype=torch.float64))
+    rank = rank.masked_fill(rank.isinf(), torch.nan)  # nothing was asked of the row
     outlier = discoveries(p_value, fdr)
     return {"bits": found.total, "oddness": rank, "p_value": p_value, "outlier": outlier, "reasons": why}
 
