@@ -90,11 +90,18 @@ class Factors(nn.Module):
     def _posterior(self, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Mean ``[N, k]`` and covariance ``[N, k, k]`` of the factors given what is seen."""
         weight = seen / self.noise
-        eye = torch.eye(self.rank, device=x.device, dtype=x.dtype)
-        precision = eye + (weight @ self._squares.to(x.dtype).flatten(1)).view(len(x), self.rank, self.rank)
-        covariance = torch.cholesky_inverse(torch.linalg.cholesky(precision))
+        covariance = self._covariance(weight)
+        return self._mean(covariance, x, weight), covariance
+
+    def _covariance(self, weight: Tensor) -> Tensor:
+        """``[N, k, k]`` of the factors, given what is seen and how sharply: ``[N, D]`` one over the noise, or zero."""
+        eye = torch.eye(self.rank, device=weight.device, dtype=weight.dtype)
+        precision = eye + (weight @ self._squares.to(weight.dtype).flatten(1)).view(len(weight), self.rank, self.rank)
+        return torch.cholesky_inverse(torch.linalg.cholesky(precision))
+
+    def _mean(self, covariance: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         pull = ((x - self.mean) * weight) @ self.loading.to(x.dtype)
-        return (covariance @ pull[..., None]).squeeze(-1), covariance
+        return (covariance @ pull[..., None]).squeeze(-1)
 
     # ------------------------------------------------------------------ learning
 
@@ -118,11 +125,13 @@ class Factors(nn.Module):
         self.loading.zero_()
         self.loading[:, :rank] = axes[:rank].T * size[:rank]
         self.noise.copy_((variance - self.loading.square().sum(1)).clamp(min=0.1 * variance))
+        patterns, which = _patterns(seen)
         for _ in range(sweeps):
-            self._sweep(x, seen, count, variance)
+            self._sweep(x, seen, patterns, which, count, variance)
 
-    def _sweep(self, x: Tensor, seen: Tensor, count: Tensor, variance: Tensor) -> None:
-        f, covariance = self._posterior(x, seen)
+    def _sweep(self, x: Tensor, seen: Tensor, patterns: Tensor, which: Tensor, count: Tensor, variance: Tensor) -> None:
+        covariance = self._covariance(patterns / self.noise)[which]
+        f = self._mean(covariance, x, seen / self.noise)
         one = torch.ones(len(f), 1, device=x.device, dtype=x.dtype)
         g = torch.cat([f, one], 1)  # the last factor is constant: its loading is the mean
         k = self.rank + 1
@@ -146,3 +155,10 @@ class Factors(nn.Module):
         self.loading.copy_(torch.where(there[:, None], loading, torch.zeros_like(loading)))
         self.mean.copy_(torch.where(there, mean, self.mean))
         self.noise.copy_(torch.where(there, noise, torch.ones_like(noise)))
+
+
+def _patterns(seen: Tensor) -> tuple[Tensor, Tensor]:
+    """The different rows of ``seen [N, D]``, and which of them each row is: one, where there are no gaps."""
+    if not seen.numel():
+        return seen[:1], torch.zeros(len(seen), dtype=torch.long, device=seen.device)
+    return seen.unique(dim=0, return_inverse=True)

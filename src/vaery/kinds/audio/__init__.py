@@ -49,9 +49,8 @@ def looks_like(raw: Any) -> bool:
     there = [item for item in raw if item is not None]
     if not there:
         return False
-    if all(isinstance(item, str | os.PathLike) for item in there):
-        return all(is_file(item) for item in there)
-    return all(isinstance(item, Sound) for item in there)
+    files = all(isinstance(item, str | os.PathLike) and is_file(item) for item in there)
+    return files or all(isinstance(item, Sound) for item in there)
 
 
 def picks(values: list[Any]) -> bool:

@@ -44,10 +44,12 @@ def picks(values: list[Any]) -> bool:
     (True, False)
     """
     texts = [value for value in values if value is not None]
-    if not texts or not all(isinstance(text, str) for text in texts):
+    if not texts or not all(issubclass(sort, str) for sort in set(map(type, texts))):
+        return False
+    if len(set(texts)) < DIFFERENT * len(texts):  # asked first: of categories it is told at once
         return False
     words = sorted(len(text.split()) for text in texts)
-    return words[len(words) // 2] >= WORDS and len(set(texts)) >= DIFFERENT * len(texts)
+    return words[len(words) // 2] >= WORDS
 
 
 def read(path: Any) -> list[str]:
