@@ -9,7 +9,7 @@ SCRIPT, PEER = "records.py", "logistic regression"
 MINUTES = (10, 8, 5, 3, 2)  # of a fit; a bar is that of ten, the others are shown where they were measured
 SOUND = "a spoken digit given a written one: the same digit, by a classifier of real ones (higher; chance .10)"
 IMAGE = "a written digit given a spoken one: the same digit, by a classifier of real ones (higher; chance .10)"
-SWAPPED = "rows with the sound of another digit, AUROC (higher)"
+SWAPPED = 'rows with the sound of another digit, asked for by fields (`by="fields"`), AUROC (higher)'
 RATING = "the rating of a review from all else, share told right (higher; within a point of logistic regression)"
 PAIRS, REVIEWS = ([f"{name} {m:g} min" for m in MINUTES] for name in ("mnist_with_speech", "clothing_reviews"))
 RULES = (
@@ -22,6 +22,15 @@ RULES = (
     ),
 )
 DETAILS = {  # task → metrics that are shown
-    "pairs": ("sound_given_image", "image_given_sound", "together", "auroc", "judge_image", "judge_sound", "steps"),
+    "pairs": (
+        "sound_given_image",
+        "image_given_sound",
+        "together",
+        "auroc",
+        "auroc_by_row",
+        "judge_image",
+        "judge_sound",
+        "steps",
+    ),
     "rating": ("accuracy", "no_text", "no_table", "no_recommended", "steps"),
 }

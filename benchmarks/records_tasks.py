@@ -108,9 +108,10 @@ def ours(asked: Asked, s: Pairs, seed: int) -> dict[str, Any]:
         heard, seen = (judge[n].predict(flat(new[n])) for n in ("sound", "image"))
         found["together"] = float((heard == seen).mean())
     with Clock() as looking:
-        swapped = (s.swapped(seed), s.test)
-        odd = [np.asarray(model.detect(rows, by="fields", reasons=0)["oddness"]) for rows in swapped]
-    found["auroc"] = float(roc_auc_score(np.repeat([1, 0], len(s.digit)), np.concatenate(odd)))
+        for what, by in (("auroc", "fields"), ("auroc_by_row", "row")):
+            looked = (model.detect(rows, by=by, reasons=0) for rows in (s.swapped(seed), s.test))
+            odd = np.concatenate([np.asarray(told["oddness"]) for told in looked])
+            found[what] = float(roc_auc_score(np.repeat([1, 0], len(s.digit)), odd))
     return {**took, **found, "draw_seconds": clock.wall, "detect_seconds": looking.wall}
 
 

@@ -44,7 +44,8 @@ def bound(line: Mapping[str, Any]) -> list[dict[str, str]]:
     said = lambda s: "not reached" if s is None else f"{s:.0f} s = 1/{peer / s:.1f}"
     passed = line["seconds"][counts] is not None and line["seconds"][counts] <= peer / 4
     rest = "; ".join(f"{name}: {said(s)}" for name, s in line["seconds"].items() if name != counts)
-    metric = f"CPU seconds to pythae's held-out ELBO after {len(line['peer'])} epochs ({line['goal']:.2f} nats)"
+    goal = f"pythae's held-out ELBO after {len(line['peer'])} epochs ({line['goal']:.2f} nats)"
+    metric = f"CPU seconds to {goal}, fitting a prior at the end included"
     ours = f"{said(line['seconds'][counts])} ({counts})"
     return [row(MNIST, metric, "≤ 1/4", ours, passed, f"pythae {peer:.0f} s", f"other plans of ours: {rest}")]
 

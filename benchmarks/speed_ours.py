@@ -100,9 +100,9 @@ class Ours:
             overwrite(self.trainer.parameters, self.trainer.averaged)
         self.joint.eval()
         steps = self.trainer.state.step
-        return refine(self.joint, self.rows, self.trainer.held_out, rng=Random(0), names=candidates(True), steps=steps)[
-            1
-        ]
+        held_out, names = self.trainer.held_out, candidates(True)
+        _, gained = refine(self.joint, self.rows, held_out, rng=Random(0), names=names, steps=steps)
+        return gained
 
     def score(self, images: np.ndarray, draws: int) -> float:
         """Mean importance-weighted log-likelihood of these rows, by the job ``score``."""

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from vaery.core.density import Density, keep_known, masked
 from vaery.core.encoded import Encoded
-from vaery.core.experts import ROUNDS, Experts, fit_experts
 from vaery.core.gaussian import LOG_2PI
 from vaery.core.random import Random
+from vaery.nets.mixture_of_experts import ROUNDS, Experts, fit_experts
 
 MOST = 60  # components that are fitted
 HALVINGS = 3  # of the largest number of components, for the smallest that is tried
