@@ -22,7 +22,7 @@ from vaery.labels.reader import Reader
 from vaery.nets.ladder import Leave
 from vaery.nets.merge import Merge
 from vaery.nets.private import PrivatePosterior
-from vaery.nets.ratio import Ratio
+from vaery.nets.ratio import RATIO, Ratio
 
 READER_WIDTH = 256  # of the networks that read labels
 
@@ -67,7 +67,9 @@ def build(fields: Sequence[Field], choices: Choices, seed: int = 0) -> Joint:
     """Put a model together, with weights initialised from ``seed``."""
     keep_freed()  # a model is what asks for memory again and again
     with isolated(seed):
-        return _build(fields, choices)
+        joint = _build(fields, choices)
+        joint.aside.update({RATIO + name: Ratio(sum(choices.latent)) for name in choices.ratios})
+    return joint
 
 
 def _build(fields: Sequence[Field], choices: Choices) -> Joint:
@@ -118,9 +120,7 @@ def _build(fields: Sequence[Field], choices: Choices) -> Joint:
         stops.append(Stop(f.name, decoder, onward=Leave(context)))
     if not any(stop.reads for stop in stops):
         encoders = {f.name: Unread(choices.width) for f in encoded}
-    joint = Joint(fields, stops, {f.name: encoders[f.name] for f in encoded})
-    joint.ratios.update({name: Ratio(sum(choices.latent)) for name in choices.ratios})
-    return joint
+    return Joint(fields, stops, {f.name: encoders[f.name] for f in encoded})
 
 
 def _check_first(first: Sequence[str], kinds: Mapping[str, str]) -> None:

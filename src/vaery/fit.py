@@ -78,10 +78,8 @@ def fit(
     if folder is not None:  # a checkpoint is of one fit
         plan = replace(plan, least_kl=0.0)
     trainer = until_used(fit_once, make, fresh, joint, objective, plan)
-    if regime.refines and choices.prior["name"] == "normal":
-        choices = refined(priors, trainer, choices, rng)
     if regime.refines:
-        choices = replace(choices, ratios=compared(trainer, rng))
+        choices = compared(trainer, refined(priors, trainer, choices, rng), rng)
     regime.finish(trainer, rng.spawn(device=trainer.joint.device))
     model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, trainer.joint, choices
     model.rules_, model.history_, model.trouble_ = rules, trainer.state.history, trainer.state.trouble
@@ -231,17 +229,18 @@ def _trial(make: Callable[..., Trainer], joint: Joint, plan: Plan) -> Callable[[
 def refined(names: Sequence[str], trainer: Trainer, choices: Choices, rng: Random) -> Choices:
     """The prior fitted anew on encoded rows, if held-out rows gain."""
     joint, train = trainer.joint, trainer.train
-    if train.rows < 200 or not names:
+    if train.rows < 200 or not names or choices.prior["name"] != "normal":
         return choices
     draw = rng.spawn(device=joint.device)
     found, _ = refine(joint, train, trainer.held_out, rng=draw, names=names, steps=trainer.state.step)
     return choices if found is None else replace(choices, prior=found)
 
 
-def compared(trainer: Trainer, rng: Random) -> tuple[str, ...]:
+def compared(trainer: Trainer, choices: Choices, rng: Random) -> Choices:
     """The fields of which the model learned to tell whether they go with the others."""
     draw = rng.spawn(device=trainer.joint.device)
-    return misfit.learn(trainer.joint, trainer.train, trainer.held_out, rng=draw, steps=trainer.state.step)
+    found = misfit.learn(trainer.joint, trainer.train, trainer.held_out, rng=draw, steps=trainer.state.step)
+    return replace(choices, ratios=found)
 
 
 def prepare(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | None:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 import torch
 from torch import nn
 
+from vaery.core.by_name import ByName
 from vaery.core.choose import Chooser, from_posterior
 from vaery.core.evidence import Evidence
 from vaery.core.features import Features, encode
@@ -35,8 +36,8 @@ class Joint(nn.Module):
         super().__init__()
         self.fields: dict[str, Field] = {field.name: field for field in fields}
         self.stops = nn.ModuleList(stops)
-        self.encoders = nn.ModuleDict(encoders)
-        self.ratios = nn.ModuleDict()  # field → what tells whether it goes with the others (vaery.misfit)
+        self.encoders = ByName(encoders)
+        self.aside = ByName()  # what a fit learned for jobs and the walk does not pass, by name
         self.temper: Temper | None = None
 
     @property

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vaery.core.evidence import Evidence, Some
 from vaery.core.random import Random
 from vaery.inference import batches, exact, sliced
 from vaery.joint import Joint
-from vaery.nets.ratio import Pairs, Ratio
+from vaery.nets.ratio import RATIO, Pairs, Ratio
 from vaery.surprise import BITS
 
 DRAWS = 16  # of the latent for each score
@@ -49,8 +49,8 @@ def learn(joint: Joint, train: Evidence | Some, held_out: Evidence, *, rng: Rand
             continue
         ratio = Ratio(pairs.a.shape[1]).to(joint.device, joint.dtype)
         if ratio.fit_to(pairs, unseen, rng, min(STEPS, steps // EACH)):
-            joint.ratios[name] = ratio.requires_grad_(False).eval()
-    return tuple(joint.ratios)
+            joint.aside[RATIO + name] = ratio.requires_grad_(False).eval()
+    return tuple(name for name in names if RATIO + name in joint.aside)
 
 
 def _read(joint: Joint) -> list[str]:
@@ -90,18 +90,19 @@ def misfits(joint: Joint, evidence: Evidence, *, rng: Random, draws: int = DRAWS
     if len(names) < 2:
         return {}
     joint, evidence = exact(joint, evidence)
-    told = {name: _by_ratio(joint, evidence, name, joint.ratios[name], rng) for name in names if name in joint.ratios}
-    if len(joint.fields) == 2 and told:
-        told = dict.fromkeys(names, *told.values())
+    told = {name: _by_ratio(joint, evidence, name, rng) for name in names if RATIO + name in joint.aside}
+    if len(joint.fields) == 2 and told:  # one tells both
+        (both,) = told.values()
+        told = dict.fromkeys(names, both)
     rest = [name for name in names if name not in told]
     found = told | (_by_bounds(joint, evidence, names, rest, rng, draws) if rest else {})
     return {name: found[name] for name in names}
 
 
-def _by_ratio(joint: Joint, evidence: Evidence, name: str, ratio: nn.Module, rng: Random) -> Tensor:
+def _by_ratio(joint: Joint, evidence: Evidence, name: str, rng: Random) -> Tensor:
     pairs, here = _pairs(joint, evidence.to(joint.device), name, rng.spawn(share_rows=True))
     bits = torch.full((evidence.rows,), torch.nan, dtype=torch.float64)
-    bits[here] = -BITS * ratio(pairs.a, pairs.b).double().cpu()
+    bits[here] = -BITS * joint.aside[RATIO + name](pairs.a, pairs.b).double().cpu()
     return bits
 
 
@@ -116,7 +117,8 @@ def _by_bounds(
             noise.restore(start)
             return joint.infer(rows, rng=noise, draws=draws).bound
 
-        whole, each = score(part), {name: score(part.only(name)) for name in names}
+        alone = names if len(names) == 2 else asked  # of two, each is all others of the other
+        whole, each = score(part), {name: score(part.only(name)) for name in alone}
         for name in asked:
             others = [other for other in names if other != name]
             rest = each[others[0]] if len(others) == 1 else score(part.without(name))

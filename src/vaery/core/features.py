@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from vaery.core.by_name import ByName
 from vaery.core.evidence import Evidence
 
 
@@ -30,7 +31,7 @@ class Features:
     seen: Evidence | None = None
 
 
-def encode(encoders: nn.ModuleDict, evidence: Evidence, dtype: torch.dtype) -> Features:
+def encode(encoders: ByName, evidence: Evidence, dtype: torch.dtype) -> Features:
     """Every encoder on what is known of its field.
 
     Args:

@@ -101,7 +101,7 @@ def detect(
             "this model kept no held-out scores to compare with, so it has no p-values; score_samples() works"
         )
     evidence = evidence.to(joint.device)
-    if "steps" in calibration and steps.applies(joint, evidence):
+    if by == "row" and "steps" in calibration and steps.applies(joint, evidence):
         return _steps(joint, evidence, rng, calibration["steps"], fdr)
     flagged = flags(joint.fields, evidence, calibration)
     found = shares(joint, evidence, rng=rng, draws=draws)
@@ -129,10 +129,9 @@ def detect(
 
 def _together(found: Mapping[str, Tensor] | None, odd: Mapping[str, Any] | None) -> tuple[Tensor, Sequence[float]]:
     """How well fields go together, as scores (higher is more ordinary), and those of held-out rows."""
-    fields = misfitting(found or {})
-    if not fields or not (odd or {}).get("together"):
+    fields, odd = misfitting(found or {}), odd or {}
+    if not fields or not odd.get("together"):
         raise QueryError("by='fields' asks whether fields go together, and rows with several are needed; leave by= out")
-    assert odd is not None
     return -oddness(fields, odd), odd["together"]
 
 

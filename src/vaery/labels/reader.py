@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from vaery.core.by_name import ByName
 from vaery.core.cells import CellDensity, CellHeads
 from vaery.core.evidence import Evidence
 from vaery.core.features import Features, encode
@@ -51,7 +52,7 @@ class Reader(nn.Module):
         super().__init__()
         assert field.cells is not None
         self.levels = field.cells[0].levels
-        self.nets, self.plain = nn.ModuleDict(nets), nn.ModuleDict(plain)
+        self.nets, self.plain = ByName(nets), ByName(plain)
         self.merge, self.last = Merge(len(nets), width), nn.Linear(width, self.levels)
         self.heads = CellHeads(field.cells)
         nn.init.zeros_(self.last.weight)

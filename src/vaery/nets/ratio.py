@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from vaery.core.random import Random, isolated
 
+RATIO = "ratio "  # before the name of a field: what the ratio of it and the others is called beside a model
 HIDDEN, SHARED = 128, 32  # of each side's network; of the space in which the sides meet
 BATCH = 256
 LEARNING_RATE, DECAY = 2e-3, 1e-3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -54,7 +54,7 @@ class Masked(Objective):
     def __post_init__(self) -> None:
         if self.objective == "masked":
             raise ChoiceError("masked is delegated to another objective: write objective='elbo' or objective='iwae'")
-        self.inner  # noqa: B018 - an argument that names nothing is told here and not at the first step
+        _ = self.inner  # an argument that names nothing is told here and not at the first step
 
     @cached_property
     def inner(self) -> Objective:
@@ -76,7 +76,11 @@ class Masked(Objective):
     def firmer(self) -> Masked:
         """The same of a firmer objective inside."""
         inner = self.inner.firmer()
-        return self if inner is self.inner else replace(self, options=asdict(inner))  # type: ignore[call-overload]
+        if inner is self.inner:
+            return self
+        assert is_dataclass(inner)
+        assert not isinstance(inner, type)
+        return replace(self, options=asdict(inner))
 
     def __call__(self, trace: Trace, progress: float = 1.0) -> Loss:
         return self.inner(trace, progress)

@@ -9,6 +9,7 @@ was decoded and encoded again, and not from where in the latent it was meant to 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -68,8 +69,7 @@ def search(
         size = min(batch, calls - len(y))
         if size <= 0:
             break
-        near, best = tried, y
-        pool = several(lambda: _proposed(space, near, best, rng), tried, size)  # noqa: B023
+        pool = several(partial(_proposed, space, tried, y, rng), tried, size)
         if len(pool) > size:
             pool = pool[promising(surrogate(tried.features, y, pool.features, size, rng))]
     return tried, y

@@ -19,6 +19,7 @@ from vaery.constraints.sheets import Sheets
 from vaery.core.choose import from_prior_given, from_values
 from vaery.core.evidence import Evidence, expand_mask
 from vaery.core.field import all_known
+from vaery.core.members import member
 from vaery.core.query import Between, OneOf
 from vaery.core.random import Random
 from vaery.gaps import blocks
@@ -135,7 +136,7 @@ class Space:
         model, known = self.model, self._without_target(drawn).known
         raw = model.schema_.unpack(drawn.values, exact=self.exact, known=known)
         held = self.asked.repeat(drawn.rows)
-        raw = kept(model, generate.job, raw, held, rng.spawn(), self.given, complete_rows=True)  # type: ignore
+        raw = kept(model, member("jobs", "generate").job, raw, held, rng.spawn(), self.given, complete_rows=True)
         pool = self._applying(self.pool(raw))
         self.refused["drawn"] += len(pool)
         for name, check in {"given": self._as_given, **self.checks}.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from vaery.core.errors import extra
 
@@ -45,7 +45,7 @@ def save(made: Figure, path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
-def plain(axes: Axes, grid: str | None = None) -> Axes:
+def plain(axes: Axes, grid: Literal["x", "y"] | None = None) -> Axes:
     """Axes with a quiet frame: left and bottom line only, small grey ticks.
 
     Args:
@@ -57,7 +57,7 @@ def plain(axes: Axes, grid: str | None = None) -> Axes:
         axes.spines[side].set_color(LINE)
     axes.tick_params(colors=SOFT, labelsize=SMALL, length=0)
     if grid:
-        axes.grid(axis=grid, color=LINE, linewidth=0.6)  # type: ignore[arg-type]
+        axes.grid(axis=grid, color=LINE, linewidth=0.6)
         axes.set_axisbelow(True)
     return axes
 
