@@ -17,7 +17,7 @@ from vaery import VAE, between, load, one_of
 from vaery.cli.app import app
 from vaery.constraints import reckon
 from vaery.constraints.keep import keep
-from vaery.constraints.parse import Column, Compare, Literal, Sum, Unique, parse, parse_all
+from vaery.constraints.parse import Column, Compare, Literal, Measure, Sum, Unique, parse, parse_all
 from vaery.constraints.rules import Fresh, Rules
 from vaery.core.errors import ChoiceError, DataError, QueryError
 from vaery.core.values import Values
@@ -101,6 +101,18 @@ def test_equalities_are_read(name, right):
 @given(st.lists(NAMES, min_size=1, max_size=3, unique=True))
 def test_unique_is_read(names):
     assert parse(str(Unique(tuple(names)))) == (Unique(tuple(names)),)
+
+
+@given(NAMES, NAMES)
+def test_measures_are_read(column, field):
+    assert parse(str(Measure(column, "weight", field))) == (Measure(column, "weight", field),)
+
+
+@pytest.mark.parametrize("text", ["a = f(b, c)", "a = f()", "a < f(b)", "a + b = f(c)", "a = f(b) + 1", "a = b.f(c)",
+                                  "a = f(b=c)", "a = f(2)", "0 < a = f(b)"])  # fmt: skip
+def test_what_is_measured_stands_alone(text):
+    with pytest.raises(ChoiceError):
+        parse(text)
 
 
 @given(st.text(max_size=60))

@@ -27,6 +27,7 @@ from rdkit import Chem, RDConfig
 
 from vaery import VAE, between, load, one_of, read
 from vaery.cli.app import app
+from vaery.constraints.rules import Rules
 from vaery.core.check import check_kind
 from vaery.core.errors import ChoiceError, DataError, MissingExtra, QueryError
 from vaery.core.members import member
@@ -35,8 +36,9 @@ from vaery.kinds import molecule as kind
 from vaery.kinds.molecule import InvalidMoleculeWarning, describe, pieces, properties
 from vaery.kinds.molecule import smiles as chemistry
 from vaery.kinds.molecule.looks import has_grammar, is_smiles
+from vaery.kinds.molecule.properties import COLUMNS
 from vaery.model import describe as fields_of
-from vaery.schema import kind_of
+from vaery.schema import Schema, kind_of
 
 NCI = Path(RDConfig.RDDataDir) / "NCI"
 LINES = [line.split()[0] for line in (NCI / "first_5K.smi").read_text().splitlines()]
@@ -482,8 +484,57 @@ def test_generate(model):
 def test_generate_inside_ranges_of_properties(model):
     made = model.generate(20, given={"logP": between(1, 2), "QED": between(0.4, 1)}, seed=1)
     assert valid(made["molecule"])
-    assert made["property"]["logP"].between(1, 2).all()
-    assert made["property"]["QED"].between(0.4, 1).all()
+    found = properties(made["molecule"])
+    assert found["logP"].between(1, 2).all()
+    assert found["QED"].between(0.4, 1).all()
+
+
+def test_columns_that_are_properties_are_found_and_follow_the_molecule(model, data):
+    assert [str(measure) for measure in model.rules_.measures] == [f"{name} = {name}(molecule)" for name in COLUMNS]
+    made = model.generate(20, given={"weight": between(100, 150), "TPSA": between(high=40)}, seed=2)
+    pd.testing.assert_frame_equal(made["property"], properties(made["molecule"]), rtol=1e-6)
+    rows = {"molecule": data["molecule"][:9], "property": data["property"][:9].assign(logP=np.nan, QED=[0.5] * 9)}
+    filled = model.impute(rows)["property"]
+    np.testing.assert_allclose(filled["logP"], data["property"]["logP"][:9], rtol=1e-6)
+    assert (filled["QED"] == 0.5).all(), "what is known is never changed"
+
+
+def test_one_number_is_given_as_it_is(model):
+    made = model.generate(4, given={"logP": 1.25}, seed=1)
+    assert (made["property"]["logP"] == 1.25).all()
+    found = properties(made["molecule"])["weight"]
+    np.testing.assert_allclose(made["property"]["weight"][found.notna()], found.dropna())
+
+
+def test_what_is_nearly_a_property_is_none(data):
+    """Rounded ones are, whatever they are called; measured ones with noise, others in units of their own, are not."""
+    found, noise = data["property"], np.random.default_rng(0).normal(size=150)
+    table = pd.DataFrame(
+        {"a b": found["logP"].round(2), "weight": found["weight"] + 5 * noise, "QED": 100 * found["QED"], "n": 1.5}
+    )
+    schema, raw = Schema.describe({"m": data["molecule"], "table": table})
+    assert [str(measure) for measure in Rules.learn((), schema, raw).measures] == ["`a b` = logP(m)"]
+    assert Rules.learn(["`a b` = logP(m)"], schema, raw) == Rules.learn((), schema, raw)
+    for text, error in (("weight = weight(m)", DataError), ("n = volume(m)", ChoiceError), ("n = QED(o)", ChoiceError)):
+        with pytest.raises(error, match=r"constraint|measure"):
+            Rules.learn([text], schema, raw)
+
+
+def test_whole_numbers_stay_whole(data):
+    frame = pd.DataFrame({"smiles": data["molecule"], "grams": data["property"]["weight"].round().astype("int16")})
+    model = VAE(steps=20, latent=2, width=16).fit(frame)
+    made = model.generate(20, given={"grams": between(60, 400)}, seed=1)
+    assert made["grams"].dtype == "int16"
+    assert (made["grams"] == properties(made["smiles"])["weight"].round()).all()
+    whatever = model.generate(20, seed=1)
+    found = properties(whatever["smiles"])["weight"].to_numpy().round()
+    assert (whatever["grams"][~np.isnan(found)] == found[~np.isnan(found)]).all()
+
+
+def test_measures_of_no_molecule_there_are_left_open(model):
+    made = model.impute({"molecule": [None, "CCO"], "property": pd.DataFrame({"logP": [1.0, np.nan]})})
+    assert made["property"]["logP"][0] == 1.0
+    np.testing.assert_allclose(made["property"]["logP"][1], properties(["CCO"])["logP"][0])
 
 
 def test_generate_what_begins_as_asked(model):
@@ -538,6 +589,7 @@ def test_save_and_load_change_nothing(model, data, tmp_path):
     model.save(tmp_path / "m.vaery")
     again = load(tmp_path / "m.vaery")
     assert again.fields_ == model.fields_
+    assert again.rules_ == model.rules_
     assert again.generate(5, seed=3)["molecule"] == model.generate(5, seed=3)["molecule"]
     rows = {name: part[:4] for name, part in data.items()}
     np.testing.assert_array_equal(again.transform(rows), model.transform(rows))

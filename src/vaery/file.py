@@ -78,7 +78,7 @@ def info(model: VAE) -> dict[str, Any]:
     return {
         "vaery": __version__,
         "fields": fields,
-        "constraints": [str(constraint) for constraint in model.rules_.constraints],
+        "constraints": [str(constraint) for constraint in model.rules_.all],
         "gaps": words.about(model.joint_.fields, model.calibration_),
         "latent": list(model.choices_.latent),
         "prior": dict(model.choices_.prior),

@@ -54,7 +54,7 @@ def kept(
         given: ranges and sets that they were asked to lie in.
         complete_rows: rows were asked for in which cells are filled even where they do not apply.
     """
-    if not model.rules_.constraints or job.gives != "records" or not (job.takes == "given" or job.keep or job.makes):
+    if not model.rules_.all or job.gives != "records" or not (job.takes == "given" or job.keep or job.makes):
         return answer
     schema = model.schema_
     if _several(schema, answer):

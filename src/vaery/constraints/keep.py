@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaery.constraints import reckon
+from vaery.constraints import measured, reckon
 from vaery.constraints.conflict import meets
 from vaery.constraints.parse import Column, Compare, Unique, columns_of
 from vaery.constraints.rules import Rules, shown
@@ -46,9 +46,9 @@ def keep(
     """Rows that keep every constraint, from rows that a model drew.
 
     Equalities compute their left side; where that is known, the last column on the right that can be solved for.
-    Unique numbers (and texts that end in one) go on after the largest used. Rows that break something then are drawn
-    again, all their free cells together, in as many rounds as :data:`EACH` has: what comes back is a draw given the
-    constraints.
+    What is measured on a field is measured again. Unique numbers (and texts that end in one) go on after the largest
+    used. Rows that break something then are drawn again, all their free cells together, in as many rounds as
+    :data:`EACH` has: what comes back is a draw given the constraints.
 
     Args:
         rules: the constraints.
@@ -68,10 +68,12 @@ def keep(
     work = Work(rules, sheets, {name: mask.copy() for name, mask in free.items()}, dict(asked or {}))
     work.check_known()
     before = sheets.columns(rules.columns)
-    columns = work.repair(work.compute(work.number(dict(before)), np.arange(sheets.rows)), redraw)
+    every = np.arange(sheets.rows)
+    columns = work.repair(work.compute(work.number(work.measure(before, sheets.parts, every)), every), redraw)
     for name, column in columns.items():
         now = sheets.columns([name])[name]
-        changed = np.flatnonzero(column.known & np.asarray(column.x != now.x, dtype=bool))
+        there = np.asarray(column.x == column.x, dtype=bool)  # what nothing could be measured on is left as drawn
+        changed = np.flatnonzero(column.known & there & np.asarray(column.x != now.x, dtype=bool))
         sheets.put(name, changed, column.x[changed])
     made = sheets.close()
     verify(rules, Sheets(schema, made))
@@ -128,10 +130,26 @@ class Work:
             self.free[name] = np.zeros_like(free)
         return columns
 
+    def measure(self, columns: Mapping[str, Values], parts: Mapping[str, Any], rows: Rows) -> dict[str, Values]:
+        """What is measured on fields, written to columns that are free. ``parts`` are raw, of these ``rows``.
+
+        Where a field holds what cannot be measured (a molecule without atoms), it is NaN, which lies in no range.
+        """
+        columns = dict(columns)
+        for m in (m for m in self.rules.measures if m.field in parts and m.column in columns):
+            there = np.array([value is not None for value in parts[m.field]], dtype=bool)
+            where = np.flatnonzero(self.free[m.column][rows] & columns[m.column].known & there)
+            x = measured.reckoned(m, self.sheets, parts[m.field], where)
+            found = ~np.isnan(x)
+            columns[m.column] = columns[m.column].put(where[~found], x[~found])
+            columns[m.column] = columns[m.column].put(where[found], self.sheets.settled(m.column, x[found]))
+        return columns
+
     def compute(self, columns: dict[str, Values], rows: Rows) -> dict[str, Values]:
         """Equalities made to hold, as far as that can be. ``columns`` hold these ``rows`` of the whole."""
         columns = dict(columns)
         free = {name: self.free[name][rows] & column.known for name, column in columns.items()}
+        free |= {m.column: np.zeros(len(rows), dtype=bool) for m in self.rules.measures}
         self._forward(columns, free)
         for compare in reversed(self.rules.equalities):
             self._solve(compare, columns, free)
@@ -167,7 +185,7 @@ class Work:
     def broken(self, columns: Mapping[str, Values]) -> dict[str, Mask]:
         """What is broken, in words → in which rows. What is to be unique is seen to by :class:`Taken`."""
         found = {f"'{c}'": self.rules.broken(c, columns) for c in self.rules.constraints if isinstance(c, Compare)}
-        reckoned = {name for compare in self.rules.equalities for name in compare.columns}
+        reckoned = {name for rule in (*self.rules.equalities, *self.rules.measures) for name in rule.columns}
         asked = {name: value for name, value in self.asked.items() if name in reckoned}
         return found | {f"given= for {Column(name)}": ~meets(name, v, columns) for name, v in asked.items()}
 
@@ -203,7 +221,8 @@ class Work:
             mine = column.take(rows)
             where = np.flatnonzero(self.free[name][rows] & mine.known)
             out[name] = mine.put(where, self.sheets.settled(name, decoded[name].x[where]))
-        return out
+        fields = {m.field for m in self.rules.measures}
+        return self.measure(out, {name: self.sheets.schema[name].unpack(packed[name]) for name in fields}, rows)
 
     def _failed(self, left: Rows, broken: Mapping[str, Mask], draws: int) -> QueryError:
         worst = max(broken, key=lambda name: int(broken[name].sum()), default="")

@@ -1,4 +1,5 @@
-"""Constraints as they are written: ``"start <= end"``, ``"total = price + tax"``, ``"unique(id)"``.
+"""Constraints as they are written: ``"start <= end"``, ``"total = price + tax"``, ``"unique(id)"``,
+``"weight = weight(molecule)"``.
 
 The text is read by Python's own parser and never run: of its tree only names, numbers, quoted texts, ``+ - * /`` and
 one comparison are accepted.
@@ -90,7 +91,27 @@ class Unique:
         return f"unique({', '.join(str(Column(name)) for name in self.columns)})"
 
 
-Constraint: TypeAlias = "Compare | Unique"
+@dataclass(frozen=True)
+class Measure:
+    """A column that is measured on a field beside it: ``weight = weight(molecule)``.
+
+    It follows the field where it is not given itself, and what is asked of it holds for what is measured.
+    """
+
+    column: str
+    what: str
+    field: str
+
+    def __str__(self) -> str:
+        return f"{Column(self.column)} = {self.what}({Column(self.field)})"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The column; the field is none."""
+        return (self.column,)
+
+
+Constraint: TypeAlias = "Compare | Unique | Measure"
 
 
 def columns_of(expression: Expression) -> Iterator[str]:
@@ -157,6 +178,8 @@ class _Reader:
             return (self.unique(tree),)
         if not isinstance(tree, ast.Compare):
             raise self.no("it compares nothing")
+        if isinstance(tree.comparators[-1], ast.Call):
+            return (self.measure(tree, tree.comparators[-1]),)
         sides = [self.expression(side) for side in (tree.left, *tree.comparators)]
         found = []
         for i, op in enumerate(tree.ops):
@@ -184,6 +207,16 @@ class _Reader:
         if len(names) < len(columns):
             raise self.no("unique() takes names of columns, each once")
         return Unique(names)
+
+    def measure(self, tree: ast.Compare, call: ast.Call) -> Measure:
+        alone = isinstance(tree.left, ast.Name) and isinstance(call.func, ast.Name)
+        one = len(tree.ops) == len(call.args) == 1 and not call.keywords and isinstance(call.args[0], ast.Name)
+        if not (alone and one and isinstance(tree.ops[0], ast.Eq)):
+            raise self.no("what is measured on a field is written as 'weight = weight(molecule)'")
+        column, field = (self.expression(node) for node in (tree.left, call.args[0]))
+        assert isinstance(column, Column)
+        assert isinstance(field, Column)
+        return Measure(column.name, ast.unparse(call.func), field.name)
 
     def expression(self, node: ast.expr, depth: int = 0) -> Expression:
         if depth > 50:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vaery.constraints import reckon
-from vaery.constraints.parse import Column, Compare, Constraint, Unique, parse_all
+from vaery.constraints import measured, reckon
+from vaery.constraints.parse import Column, Compare, Constraint, Measure, Unique, parse_all
 from vaery.constraints.sheets import Sheets
 from vaery.constraints.sorts import check_sorts
 from vaery.core.errors import ChoiceError, DataError, choice
@@ -60,36 +60,43 @@ class Rules:
         half: column that an equality computes → half the distance between neighbouring values of it.
         seen: column → its smallest and largest value in the data, in its own counts.
         fresh: unique column → how new values are made; columns without an entry are drawn until they differ.
+        measures: columns that are measured on a field, said or found.
     """
 
-    constraints: tuple[Constraint, ...] = ()
+    constraints: tuple[Compare | Unique, ...] = ()
     half: Mapping[str, float] = field(default_factory=dict)
     seen: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     fresh: Mapping[str, Fresh] = field(default_factory=dict)
+    measures: tuple[Measure, ...] = ()
 
     @classmethod
     def learn(cls, texts: Iterable[str] | str, schema: Schema, raw: Any) -> Rules:
-        """Read constraints, and hold the data to them.
+        """Read constraints, look for measures, and hold the data to them.
 
         Raises:
             ChoiceError: one cannot be read, names no column, or goes in a circle with others.
             DataError: rows of the data break one; says which and how many.
         """
-        constraints = parse_all(texts)
-        if not constraints:
+        said = parse_all(texts)
+        if not said and not any(field.measures for field in schema.fields):
             return cls()
         sheets = Sheets(schema, raw)
-        names = dict.fromkeys(name for constraint in constraints for name in constraint.columns)
-        for name in names:
+        for name in dict.fromkeys(name for constraint in said for name in constraint.columns):
             if name not in sheets.home:
                 raise choice("column (of a constraint)", name, sheets.home)
-        columns = sheets.columns(names)
+        constraints = tuple(c for c in said if not isinstance(c, Measure))
+        measures = tuple(c for c in said if isinstance(c, Measure))
+        for measure in measures:
+            measured.check(measure, sheets)
+        columns = sheets.columns(dict.fromkeys(name for constraint in constraints for name in constraint.columns))
         for compare in (c for c in constraints if isinstance(c, Compare)):
             check_sorts(compare, columns)
         half = {
             c.computed: _half(schema, sheets, c.computed) for c in constraints if isinstance(c, Compare) and c.computed
         }
-        rules = cls(constraints, half, _seen(columns), _fresh(constraints, columns))
+        computed = {*half, *(name for c in constraints if isinstance(c, Unique) for name in c.columns)}
+        measures += tuple(m for m in measured.find(sheets, measures) if m.column not in computed)
+        rules = cls(constraints, half, _seen(columns), _fresh(constraints, columns), measures)
         _ = rules.equalities
         rules.check(columns, "of the data")
         return rules
@@ -102,7 +109,7 @@ class Rules:
             ChoiceError: two compute the same column, or they go in a circle.
         """
         left = [c for c in self.constraints if isinstance(c, Compare) and c.computed]
-        names = [c.computed for c in left]
+        names = [*(c.computed for c in left), *(measure.column for measure in self.measures)]
         for name in names:
             if names.count(name) > 1:
                 raise ChoiceError(f"{name!r} is computed by two constraints: leave one of them out")
@@ -120,9 +127,14 @@ class Rules:
     @property
     def columns(self) -> tuple[str, ...]:
         """All columns that any of them names."""
-        return tuple(dict.fromkeys(name for constraint in self.constraints for name in constraint.columns))
+        return tuple(dict.fromkeys(name for constraint in self.all for name in constraint.columns))
 
-    def broken(self, constraint: Constraint, columns: Mapping[str, Values]) -> NDArray[np.bool_]:
+    @property
+    def all(self) -> tuple[Constraint, ...]:
+        """Constraints, and what is measured."""
+        return (*self.constraints, *self.measures)
+
+    def broken(self, constraint: Compare | Unique, columns: Mapping[str, Values]) -> NDArray[np.bool_]:
         """The rows that break a constraint (of several equal rows, all but the first)."""
         if isinstance(constraint, Unique):
             return repeated(constraint, columns)
@@ -143,14 +155,18 @@ class Rules:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
-        return {**asdict(self), "constraints": [str(c) for c in self.constraints]}
+        about = {name: value for name, value in asdict(self).items() if name != "measures"}
+        return {**about, "constraints": [str(c) for c in self.all]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Rules:
         """The inverse of :meth:`to_json`, through JSON."""
         fresh = {name: Fresh(**how) for name, how in data["fresh"].items()}
         seen = {name: (low, high) for name, (low, high) in data["seen"].items()}
-        return cls(parse_all(data["constraints"]), dict(data["half"]), seen, fresh)
+        read = parse_all(data["constraints"])
+        constraints = tuple(c for c in read if not isinstance(c, Measure))
+        measures = tuple(c for c in read if isinstance(c, Measure))
+        return cls(constraints, dict(data["half"]), seen, fresh, measures)
 
 
 def repeated(unique: Unique, columns: Mapping[str, Values]) -> NDArray[np.bool_]:

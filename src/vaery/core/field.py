@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -131,6 +131,12 @@ class Field(ABC):
         """Whether the names of its parts say what is there (words, notes), so that what was expected instead has a name
         too. Not where they say which part is meant (moments of a sound)."""
         return True
+
+    @property
+    def measures(self) -> Mapping[str, Callable[[Any], Any]]:
+        """What can be measured on each raw value by itself (the weight of a molecule), by name: raw values → ``[B]``
+        floats, NaN where there is nothing. Columns that are such are found when a model is fitted, and follow."""
+        return {}
 
     def plain_bits(self, value: Tensor) -> Tensor | None:
         """``[B]`` bits that a plain, general code needs for each packed value: how busy it is, whatever it shows.

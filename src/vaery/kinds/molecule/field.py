@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, TypeGuard
@@ -260,6 +260,13 @@ class MoleculeField(Field):
             [(self.pieces[code], [i]) for i, (code, there) in enumerate(zip(*row, strict=True)) if there]
             for row in zip(value.tolist(), seen.tolist(), strict=True)
         ]
+
+    @property
+    def measures(self) -> Mapping[str, Callable[[Any], list[float]]]:
+        """The properties that RDKit computes."""
+        from vaery.kinds.molecule.properties import COLUMNS, measured, read
+
+        return {name: lambda raw, name=name: measured(name, read(raw)) for name in COLUMNS}
 
     # ------------------------------------------------------------------ questions
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import math
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,31 +35,45 @@ def properties(molecules: Any) -> pd.DataFrame:
     >>> properties(["CCO", None])["weight"].round(2).tolist()
     [46.07, nan]
     """
-    chem, _ = need()
+    need()
     import pandas as pd
 
-    with allowing():
-        read = [None if text is None else chem.MolFromSmiles(text) for text in as_texts(molecules, "molecules")]
-        rows = [
-            [float("nan")] * len(COLUMNS) if not found or not found.GetNumAtoms() else _row(found) for found in read
-        ]
+    found = read(molecules)
     return pd.DataFrame(
-        rows, columns=list(COLUMNS), index=getattr(molecules, "index", None) if hasattr(molecules, "iloc") else None
+        {name: measured(name, found) for name in COLUMNS},
+        columns=list(COLUMNS),
+        index=getattr(molecules, "index", None) if hasattr(molecules, "iloc") else None,
     )
 
 
-def _row(molecule: Any) -> list[float]:
+def read(molecules: Any) -> list[Any]:
+    """SMILES as RDKit's molecules, ``None`` where there is none."""
+    chem, _ = need()
+    with allowing():
+        found = [None if text is None else chem.MolFromSmiles(text) for text in as_texts(molecules, "molecules")]
+    return [one if one is not None and one.GetNumAtoms() else None for one in found]
+
+
+def measured(name: str, molecules: Iterable[Any]) -> list[float]:
+    """One property of RDKit's molecules, NaN where there is none."""
+    function = functions()[name]
+    with allowing():
+        return [math.nan if one is None else float(function(one)) for one in molecules]
+
+
+def functions() -> dict[str, Callable[[Any], float]]:
+    """What computes each property."""
     from rdkit.Chem import QED, Crippen, Descriptors, rdMolDescriptors
 
     crippen: Any = Crippen  # functions of these two are made at run time: no type checker knows them
     descriptors: Any = Descriptors
-    return [
-        crippen.MolLogP(molecule),
-        QED.qed(molecule),
-        _scorer().calculateScore(molecule),
-        descriptors.MolWt(molecule),
-        rdMolDescriptors.CalcTPSA(molecule),
-    ]
+    return {
+        "logP": crippen.MolLogP,
+        "QED": QED.qed,
+        "SAS": lambda molecule: _scorer().calculateScore(molecule),
+        "weight": descriptors.MolWt,
+        "TPSA": rdMolDescriptors.CalcTPSA,
+    }
 
 
 @cache
