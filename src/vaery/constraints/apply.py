@@ -18,7 +18,7 @@ from vaery.core.job import Job
 from vaery.core.query import Between, OneOf
 from vaery.core.random import Random
 from vaery.gaps import blocks
-from vaery.inference import complete, known_cells
+from vaery.inference import complete, known_cells, sample_conditional
 from vaery.schema import Schema
 
 if TYPE_CHECKING:
@@ -64,9 +64,12 @@ def kept(
     stream = Random(rng.seed() + 1, model.joint_.device)
 
     def redraw(rows: Rows) -> dict[str, torch.Tensor]:
+        if not held.values and not held.regions:
+            return complete(model.joint_, held[slice(0, 1)].repeat(len(rows)), rng=stream, candidates=1)
+        if job.takes == "given":  # all rows are asked alike: from one pool
+            return sample_conditional(model.joint_, held[slice(0, 1)], len(rows), rng=stream).values
         part = held[torch.as_tensor(rows, device=model.joint_.device)]
-        candidates = CANDIDATES if part.values or part.regions else 1
-        return complete(model.joint_, part, rng=stream, candidates=candidates)
+        return complete(model.joint_, part, rng=stream, candidates=CANDIDATES)
 
     asked = {name: value for name, value in (given or {}).items() if isinstance(value, Between | OneOf)}
     free = free_cells(schema, held, Sheets(schema, answer).rows)
