@@ -715,3 +715,38 @@ def test_bytes_are_looked_at_where_they_are_and_never_changed():
     assert not any(np.shares_memory(np.asarray(array), x) for array in made)
     x.flags.writeable = False
     assert not np.shares_memory(model.schema_.pack(x).values["image"].numpy(), x), "torch wants to be able to write"
+
+
+def test_few_pictures_are_moved_in_training_as_what_they_were():
+    rng = np.random.default_rng(0)
+    shapes = rng.integers(0, 256, (40, 20, 18)).astype(np.uint8)
+    field = kind.describe(shapes)
+    assert field.moved
+    assert not kind.describe(shapes, moved=False).moved
+    assert not kind.describe(shapes.repeat(11, 0)).moved, "there are enough"
+    assert not kind.describe(shapes[:, :15]).moved, "so small ones would be blurred"
+    with pytest.raises(ChoiceError, match="moved"):
+        kind.describe(shapes, moved="often")
+    value, _ = field.pack(shapes)
+    other, known = field.vary(value, None, Random(0))
+    assert known is None
+    assert other.dtype == value.dtype
+    assert torch.equal(other, field.vary(value, None, Random(0))[0])
+    same = (other == value).flatten(1).all(1).float().mean()
+    assert 0.0 < same < 0.5
+    there = torch.ones(value.shape[:3], dtype=torch.bool)
+    there[:, :6] = False
+    moved, known = field.vary(torch.where(there[..., None], value, 0), there, Random(0))
+    assert not moved[~known].any()
+    assert 0.4 < known.float().mean() < 0.7
+
+
+@pytest.mark.parametrize("likelihood", [None, "bernoulli"])
+def test_moved_pictures_of_any_scale_stay_in_their_range(likelihood):
+    x = np.random.default_rng(0).uniform(0, 1, (30, 16, 16, 3)).astype(np.float32)
+    field = kind.describe(x, likelihood=likelihood)
+    value, _ = field.pack(x)
+    other, _ = field.vary(value, None, Random(0))
+    assert value.min() <= other.min()
+    assert other.max() <= value.max()
+    assert other.unique().numel() > 1000, "they are not rounded"

@@ -34,6 +34,8 @@ from vaery.train import Plan, Progress, Trainer, choose_threads
 if TYPE_CHECKING:
     from vaery.model import VAE
 
+FEWEST, FEWEST_VARIED = 200, 100  # rows that a prior is fitted to; rows that training varies
+
 
 def fit(
     model: VAE,
@@ -94,7 +96,7 @@ def look_at(model: VAE, raw: Any) -> tuple[Schema, Evidence, Rules, tuple[str, .
     found = labels.find(read(raw, model.kind if isinstance(model.kind, str) else None), model.target, model.columns)
     schema, raw = Schema.describe(
         found.raw, likelihood=model.likelihood, columns=found.columns, net=model.net, tokens=model.tokens,
-        kind=model.kind, labels=found.names,
+        moved=model.moved, kind=model.kind, labels=found.names,
     )  # fmt: skip
     rules = Rules.learn(model.constraints, schema, raw)
     return schema, schema.pack(raw), rules, tuple(found.names)
@@ -229,7 +231,8 @@ def _trial(make: Callable[..., Trainer], joint: Joint, plan: Plan) -> Callable[[
 def refined(names: Sequence[str], trainer: Trainer, choices: Choices, rng: Random) -> Choices:
     """The prior fitted anew on encoded rows, if held-out rows gain."""
     joint, train = trainer.joint, trainer.train
-    if train.rows < 200 or not names or choices.prior["name"] != "normal":
+    fewest = FEWEST_VARIED if any(field.varies for field in joint.fields.values()) else FEWEST
+    if train.rows < fewest or not names or choices.prior["name"] != "normal":
         return choices
     draw = rng.spawn(device=joint.device)
     found, _ = refine(joint, train, trainer.held_out, rng=draw, names=names, steps=trainer.state.step)

@@ -65,6 +65,7 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
             ``"transformer"``; ``"auto"``: by the data.
         tokens: what text is cut into: ``"bpe"`` (pieces that occur often), ``"words"`` or ``"bytes"``; ``"auto"``: by
             the data.
+        moved: whether training sees most pictures moved, turned and stretched a little; ``"auto"``: where they are few.
         width, depth, dropout: of the networks; ``"auto"``: by the data.
         refine: fit the prior anew to encoded rows after training, where held-out rows gain from it: ``True`` a mixture,
             or the name of a prior (``"mixture"``, ``"flow"``, ``"matching"``), or several, of which the best is kept.
@@ -130,6 +131,7 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
         own: Mapping[str, int] | None = None,
         net: str = "auto",
         tokens: str = "auto",
+        moved: bool | str = "auto",
         width: int | str = "auto",
         depth: int | str = "auto",
         dropout: float | str = "auto",
@@ -157,6 +159,7 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
         self.own = own
         self.net = net
         self.tokens = tokens
+        self.moved = moved
         self.width = width
         self.depth = depth
         self.dropout = dropout
@@ -425,7 +428,7 @@ def describe(data: Any, **options: Any) -> list[Field]:
 
     Args:
         data: as for :meth:`VAE.fit`.
-        options: ``likelihood``, ``kind``, ``columns``, ``net``, ``tokens`` of :class:`VAE`.
+        options: ``likelihood``, ``kind``, ``columns``, ``net``, ``tokens``, ``moved`` of :class:`VAE`.
     """
     return list(Schema.describe(data, **options)[0].fields)
 

@@ -28,8 +28,10 @@ from vaery.train import varied
 
 ROWS = 10_000  # that a prior is fitted to, …
 DRAWS = 40_000  # … or so many, or so many draws of fewer rows, …
-TIMES = 16  # … not more for each, …
+TIMES = 16  # … not more for each, unless rows are few and training varies them, …
 EACH_STEP = 5  # … where the training had that many steps for each: a prior takes a small part of its time
+FEW = 400  # … (so few); then held-out rows, too, are drawn several times, as training varies them, …
+UNSEEN = 1000  # … so many in all: twenty say little of a mixture
 USUAL = ("mixture",)  # a flow or a stream takes minutes, and gains a tenth of a nat on digits
 LEAST = 0.01  # nats a row that a new prior must gain
 
@@ -54,7 +56,9 @@ def refine(
     top = next(stop for stop in joint.stops if stop.latent)
     draws = min(DRAWS, EACH_STEP * steps)
     some = train[rng.permutation(train.rows)[: max(ROWS, draws)].to(train.device)]
-    rows, unseen = aggregated(joint, some, rng, draws), encoded(joint, held_out, rng)
+    few = train.rows < FEW and any(field.varies for field in joint.fields.values())
+    rows = aggregated(joint, some, rng, draws if few else min(draws, TIMES * some.rows))
+    unseen = aggregated(joint, held_out, rng, UNSEEN if few else held_out.rows)
     score = lambda prior: float(unseen.log_prob(prior).mean())
     old = best = score(top)
     winner = None
@@ -94,7 +98,7 @@ def aggregated(joint: Joint, evidence: Evidence, rng: Random, draws: int) -> Enc
 
     One draw of each of few rows shows neither how wide the posterior is nor, in many dimensions, where rows lie.
     """
-    passes = max(1, min(TIMES, draws // evidence.rows))
+    passes = max(1, draws // evidence.rows)
     others = (varied(evidence, joint.fields, rng) for _ in range(passes - 1))
     return Encoded.cat([encoded(joint, rows, rng) for rows in (evidence, *others)])
 

@@ -187,6 +187,11 @@ class Field(ABC):
         """
         return value, known
 
+    @property
+    def varies(self) -> bool:
+        """Whether :meth:`vary` makes other rows of these."""
+        return False
+
     def disturb(
         self, value: Tensor, known: Tensor | None, rng: Random, strength: float
     ) -> tuple[Tensor, Tensor | None]:

@@ -239,6 +239,10 @@ class AudioField(Field):
         visible[..., 0] = True
         return visible
 
+    @property
+    def varies(self) -> bool:
+        return True
+
     def vary(self, value: Tensor, known: Tensor | None, rng: Random) -> tuple[Tensor, Tensor | None]:
         """Half of the sounds without gaps, a little louder or softer, faster or slower, higher or lower."""
         rows = (rng.uniform((len(value),)) < SHARE).to(value.device)

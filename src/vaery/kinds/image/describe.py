@@ -15,10 +15,14 @@ from vaery.kinds.image.levels import grey_levels
 
 # How far a pixel sees those before it, at most; in small pictures that would be all, and leave the latent idle.
 WIDEST = 3
+FEW = 400  # pictures; so few are moved a little in training, …
+LARGE = 16  # … if their sides have so many pixels: smaller ones are blurred by it
 BINARIZE = ("threshold", "dynamic")  # ways from grey to black and white
 
 
-def describe(raw: Any, name: str = "image", likelihood: str | None = None, net: str = "auto") -> ImageField:
+def describe(
+    raw: Any, name: str = "image", likelihood: str | None = None, net: str = "auto", moved: bool | str = "auto"
+) -> ImageField:
     """Look at images: their size, layout and scale.
 
     Args:
@@ -30,6 +34,7 @@ def describe(raw: Any, name: str = "image", likelihood: str | None = None, net: 
             cut at half, or (in training) drawn anew at each step. ``None``: local where there are levels (``bernoulli``
             for two of them, ``logistic_mixture`` for more), ``normal`` for continuous values.
         net: ``"mlp"``, ``"conv"`` or ``"auto"``.
+        moved: whether training sees most of them moved, turned and stretched a little; ``"auto"``: where they are few.
 
     Raises:
         DataError: no images, unequal sizes, unreadable files, infinite values.
@@ -40,10 +45,12 @@ def describe(raw: Any, name: str = "image", likelihood: str | None = None, net: 
     """
     if net not in ("auto", "mlp", "conv"):
         raise choice("net", net, ("auto", "mlp", "conv"))
+    if moved not in ("auto", True, False):
+        raise choice("moved", moved, ("auto", True, False))
     array = to_array(raw)
     layout = layout_of(array.shape)
     data, seen = np.asarray(np.ma.getdata(array)), known_values(array)
-    _, height, width, channels = channels_last(data, layout).shape
+    rows, height, width, channels = channels_last(data, layout).shape
     if min(data.shape) == 0 or (seen is not None and not seen.any()):
         raise DataError(f"{name}: no pixel is known in an array of shape {data.shape}; at least one image was expected")
     values = data.ravel() if seen is None else data[seen]
@@ -80,6 +87,7 @@ def describe(raw: Any, name: str = "image", likelihood: str | None = None, net: 
         net=net,
         window=window,
         binarize=binarize,
+        moved=(rows <= FEW and min(height, width) >= LARGE) if moved == "auto" else bool(moved),
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SHIFT, TURN, STRETCH, SHEAR = 0.12, 0.3, 0.2, 0.2  # of the sides; radians; log; at most
 CONTRAST, SQUARE = 0.3, 0.36  # at most; of the shorter side
+LITTLE, MOST = 0.49, 0.9  # how strongly, and which share of them, pictures of which there are few are moved in training
 
 
 def disturbed(
@@ -38,6 +39,16 @@ def disturbed(
     )
     contrast = 1 + CONTRAST * strength * (2 * rng.uniform((len(x), 1, 1, 1)).to(x.device) - 1)
     return _hidden(x * contrast, known), known
+
+
+def moved(field: ImageField, value: Tensor, known: Tensor | None, rng: Random) -> tuple[Tensor, Tensor | None]:
+    """Packed pictures, most of them moved, turned and stretched a little, as what they were."""
+    x, seen = disturbed(field, value, known, rng, LITTLE)
+    if field.levels:
+        x = x.round().clamp(0, field.levels)
+    here = (rng.uniform((len(value),)) < MOST).to(value.device)
+    value = torch.where(here.view(-1, 1, 1, 1), x.to(value.dtype), value)
+    return value, known if known is None or seen is None else torch.where(here.view(-1, 1, 1), seen, known)
 
 
 def _hidden(x: Tensor, known: Tensor | None) -> Tensor:

@@ -17,7 +17,7 @@ from vaery.core.random import Random
 from vaery.core.region import Region
 from vaery.core.scale import Scale
 from vaery.kinds.image.arrays import channels_last, from_channels_last, known_values, layout_of, to_array
-from vaery.kinds.image.disturb import disturbed
+from vaery.kinds.image.disturb import disturbed, moved
 from vaery.kinds.image.draws import weighted_mean, weighted_mode, weighted_quantile
 from vaery.kinds.image.levels import rounding
 from vaery.kinds.image.plain import plain_bits
@@ -44,6 +44,7 @@ class ImageField(Field):
         window: how far, in pixels, a pixel sees those before it; 0: pixels are independent given the latent.
         binarize: ``"threshold"``: grey levels are cut at half; ``"dynamic"``: the same, but training draws black and
             white anew at each step, with the grey level as the chance of white. Empty: levels are levels.
+        moved: whether training sees most of them moved, turned and stretched a little.
     """
 
     kind: ClassVar[str] = "image"
@@ -60,6 +61,7 @@ class ImageField(Field):
     net: str = "auto"
     window: int = 0
     binarize: str = ""
+    moved: bool = False
 
     @property
     def event(self) -> tuple[int, ...]:
@@ -280,9 +282,15 @@ class ImageField(Field):
         value, known = self.pack(array)
         return value, known, None
 
+    @property
+    def varies(self) -> bool:
+        return self.moved or self.binarize == "dynamic"
+
     def vary(self, value: Tensor, known: Tensor | None, rng: Random) -> tuple[Tensor, Tensor | None]:
-        """Black or white in place of each grey level, drawn anew (Burda et al., 2016), where that was
-        asked for; else the same pictures."""
+        """Most pictures moved, turned and stretched a little, where that was asked for; black or white in place of each
+        grey level, drawn anew (Burda et al., 2016), where that was; else the same pictures."""
+        if self.moved:
+            value, known = moved(self, value, known, rng)
         if self.binarize != "dynamic":
             return value, known
         white = rng.uniform(tuple(value.shape)).to(value.device) * self.levels < value

@@ -195,6 +195,10 @@ class MusicField(Field):
             visible = torch.where(sort == i + 1, ~part, visible)
         return visible
 
+    @property
+    def varies(self) -> bool:
+        return True
+
     def vary(self, value: Tensor, known: Tensor | None, rng: Random) -> tuple[Tensor, Tensor | None]:
         """The same pieces in other keys: half of those without gaps are moved by up to six semitones, as far as all
         their notes stay inside."""
