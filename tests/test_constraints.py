@@ -447,7 +447,8 @@ def test_unique_pairs():
     assert not _quick(data, ["unique(a, b)"]).generate(30, seed=0).duplicated().any()
 
 
-def test_rows_that_are_redrawn_follow_the_conditional():
+@pytest.mark.parametrize("alike", [True, False])
+def test_rows_that_are_redrawn_follow_the_conditional(alike):
     """Rejection is conditioning: a < b on two independent uniforms leaves a with mean 1/3."""
     rng = np.random.default_rng(0)
     schema, raw = Schema.describe(pd.DataFrame({"a": rng.random(4000), "b": rng.random(4000)}))
@@ -456,10 +457,34 @@ def test_rows_that_are_redrawn_follow_the_conditional():
     pick = torch.Generator().manual_seed(0)
     redraw = lambda rows: {"table": pool[torch.randint(len(pool), (len(rows),), generator=pick)]}
     free = {name: np.ones(4000, dtype=bool) for name in "ab"}
-    out = keep(rules, schema, raw, free=free, redraw=redraw)
+    out = keep(rules, schema, raw, free=free, redraw=redraw, alike=alike)
     assert (out.a < out.b).all()
     assert abs(out.a.mean() - 1 / 3) < 0.02
     assert abs(out.b.mean() - 2 / 3) < 0.02
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_draw_of_one_row_serves_any_that_is_asked_alike(gaps):
+    """One draw in forty keeps it, or one in six. Where cells are empty, they stay empty."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.random(500), "b": rng.random(500)})
+    schema, _ = Schema.describe(frame)
+    pool, some, count = schema.pack(frame).values["table"], frame.head(60).reset_index(drop=True), [0]
+    if gaps:
+        some.loc[::7, "b"] = np.nan
+
+    def redraw(rows):
+        count[0] += len(rows)
+        return {"table": pool[torch.as_tensor(rng.integers(0, 500, len(rows)))]}
+
+    free = {name: np.ones(60, dtype=bool) for name in "ab"}
+    rules = Rules(parse_all(["a > 20 * b"])) if not gaps else Rules(parse_all(["a > 3 * b"]))
+    out = keep(rules, schema, some, free=free, redraw=redraw, alike=True)
+    assert out.b.isna().equals(some.b.isna())
+    assert ((out.a > (3 if gaps else 20) * out.b) | out.b.isna()).all()
+    assert out.a[out.b.isna()].equals(some.a[out.b.isna()]), "an empty cell breaks nothing, and its row stays"
+    if not gaps:
+        assert 60 * 40 / 3 < count[0] < 60 * 40 * 3
 
 
 # ---------------------------------------------------------------------- the command line

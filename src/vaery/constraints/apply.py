@@ -73,7 +73,8 @@ def kept(
 
     asked = {name: value for name, value in (given or {}).items() if isinstance(value, Between | OneOf)}
     free = free_cells(schema, held, Sheets(schema, answer).rows)
-    made = keep(model.rules_, schema, answer, free=free, redraw=redraw, asked=asked)
+    alike = job.takes == "given"
+    made = keep(model.rules_, schema, answer, free=free, redraw=redraw, asked=asked, alike=alike)
     return made if complete_rows else _applying(model, made, free)
 
 

@@ -27,6 +27,7 @@ from vaery.schema import Schema
 # Draws of each row that breaks a constraint, in each round, as long as rows are few; then the call fails: a constraint
 # that one draw in twenty keeps fails for one such row in 600.
 EACH = (1, 1, 2, 2, 4, 4, 8, 8, 16, 16, 32, 32)
+SHARED = 8  # rows that draws are made for, at least, where any row may have any draw
 AT_ONCE = 1024  # draws in one round, unless more rows than that are left
 
 Mask = NDArray[np.bool_]
@@ -42,6 +43,7 @@ def keep(
     free: Mapping[str, Mask],
     redraw: Redraw,
     asked: Mapping[str, Any] | None = None,
+    alike: bool = False,
 ) -> Any:
     """Rows that keep every constraint, from rows that a model drew.
 
@@ -57,6 +59,7 @@ def keep(
         free: column (or field without columns) → ``[B]`` bool, the cells that may change.
         redraw: numbers of rows (each maybe many times) → packed draws of them, given what is not free.
         asked: column → range or set that its values have to lie in.
+        alike: all rows were asked for alike, so that a draw of one may stand for any other.
 
     Raises:
         DataError: rows break a constraint in cells that are not free.
@@ -65,7 +68,7 @@ def keep(
     sheets = Sheets(schema, raw)
     if not sheets.rows:
         return raw
-    work = Work(rules, sheets, {name: mask.copy() for name, mask in free.items()}, dict(asked or {}))
+    work = Work(rules, sheets, {name: mask.copy() for name, mask in free.items()}, dict(asked or {}), alike)
     work.check_known()
     before = sheets.columns(rules.columns)
     every = np.arange(sheets.rows)
@@ -98,13 +101,14 @@ class Work:
     """Rows while they are being put right.
 
     Attributes:
-        rules, sheets, free, asked: as in :func:`keep`; numbers that are made new are not free any more.
+        rules, sheets, free, asked, alike: as in :func:`keep`; numbers that are made new are not free any more.
     """
 
     rules: Rules
     sheets: Sheets
     free: dict[str, Mask]
     asked: dict[str, Any]
+    alike: bool = False
 
     def check_known(self) -> None:
         """Raise DataError where what is known contradicts a constraint by itself."""
@@ -197,14 +201,20 @@ class Work:
         bad |= ~taken.add_all(columns, ~bad, self.free)
         left = np.flatnonzero(bad)
         batch = left
+        # a number of its own, or an empty cell, is of one row
+        shared = self.alike and not self.rules.fresh and all(column.known.all() for column in columns.values())
         for each in EACH:
             if not len(left):
                 return columns
+            each *= max(1, SHARED // len(left)) if shared else 1
             batch = left.repeat(max(1, min(each, AT_ONCE // len(left))))
             packed = redraw(batch)
             drawn = self.compute(self._drawn(columns, packed, batch), batch)
             broken = self.broken(drawn)
-            won = taken.winners(drawn, batch, ~_any(broken, len(batch)))
+            good = ~_any(broken, len(batch))
+            if shared:
+                batch[good] = np.resize(left, int(good.sum()))
+            won = taken.winners(drawn, batch, good)
             rows = batch[won]
             columns = {name: column.put(rows, drawn[name].x[won]) for name, column in columns.items()}
             self.sheets.splice(rows, {field: value[won] for field, value in packed.items()}, self.free)
