@@ -35,5 +35,5 @@ RULES = tuple(rule for minutes in MINUTES for rule in rules(f"zinc250k {minutes}
 DETAILS = {  # task → metrics that are shown
     "distribution": ("valid", "unique", "novel", "kl_score", "parameters", "steps", "sample_seconds"),
     "reconstruction": ("exact", "beyond", "steps"),
-    "given": ("inside", "valid", "unique", "rejection", "sample_seconds"),
+    "given": ("inside", "unchecked", "valid", "unique", "rejection", "sample_seconds"),
 }
