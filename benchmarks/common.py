@@ -37,6 +37,13 @@ def arguments(doc: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def check_names(made: argparse.ArgumentParser, what: str, asked: str, known: Iterable[str]) -> None:
+    """Stop with a message unless all names of a comma-separated list are known: a slip would measure nothing."""
+    known = dict.fromkeys(known)
+    if unknown := [name for name in asked.split(",") if name and name not in known]:
+        made.error(f"no such {what}: {', '.join(unknown)}; there are {', '.join(known)}")
+
+
 def data(folder: Path) -> Any:
     """The loaders beside the data, as a module."""
     spec = importlib.util.spec_from_file_location("load", folder / "load.py")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from common import Results, arguments
+from common import Results, arguments, check_names
 from image_task import Asked
 from runner import measure
 from task import Task
@@ -30,8 +30,8 @@ def run(doc: str | None, name: str, tasks: Mapping[str, Kind]) -> None:
     made = parser(doc, tasks)
     options = made.parse_args()
     wanted = dict.fromkeys(options.tasks.split(","))
-    if unknown := wanted.keys() - tasks.keys():
-        made.error(f"no such task: {', '.join(sorted(unknown))}; there are {', '.join(tasks)}")
+    check_names(made, "task", options.tasks, tasks)
+    check_names(made, "data set of these tasks", options.datasets, (d for one in wanted for d in tasks[one].data))
     asked = Asked(
         options.data.resolve(), 0.0, options.threads, options.quick, options.steps, options.device, options.rows
     )

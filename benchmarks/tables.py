@@ -25,7 +25,7 @@ import rates
 import reasons
 import synthesis
 import torch
-from common import Results, arguments
+from common import Results, arguments, check_names
 from runner import measure
 from task import Asked, Task
 
@@ -72,9 +72,10 @@ def main() -> None:
     options.tasks = ",".join(ALSO.get(name, name) for name in options.tasks.split(","))
     if options.steps is not None and not options.quick:
         parser.error("--steps shortens our fits, so it goes with --quick only: what is kept is fitted by default")
-    unknown = {name for name in options.tasks.split(",") if name not in TASKS}
-    if unknown:
-        parser.error(f"no such task: {', '.join(sorted(unknown))}; there are {', '.join(TASKS)}")
+    check_names(parser, "task", options.tasks, TASKS)
+    kinds = [TASKS[name] for name in options.tasks.split(",")]
+    known = (table for kind in kinds for table in (*kind.tables, *kind.more))
+    check_names(parser, "table of these tasks", options.datasets, known)
     asked = Asked(options.data.resolve(), options.threads, options.quick, options.steps or 60)
     torch.set_num_threads(options.threads)
     results = Results("tables", keep=not options.quick)

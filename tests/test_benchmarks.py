@@ -137,6 +137,14 @@ def test_fits_are_shortened_in_quick_runs_only(monkeypatch: pytest.MonkeyPatch, 
     assert "--quick only" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("words", "said"), [(["--tasks", "fill"], "impute"), (["--datasets", "spam"], "spam MCAR")])
+def test_a_name_that_is_none_measures_nothing_and_says_so(words, said, monkeypatch, capsys) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr(sys, "argv", ["tables.py", *words])
+    with pytest.raises(SystemExit):
+        tables.main()
+    assert said in capsys.readouterr().err
+
+
 def test_candidates_are_judged_by_their_best_and_by_how_near_they_are(frame: pd.DataFrame) -> None:
     near = optimise.closeness(optimise.encoder(frame), frame)
     far = frame.assign(x=frame["x"] + 10)
