@@ -9,11 +9,8 @@ import pytest
 import torch
 
 from vaery import VAE
-from vaery.core.random import Random
-from vaery.jobs.score import score
 from vaery.kinds.image.plain import _filtered, plain_bits
-from vaery.oddness import learn, oddness, signals
-from vaery.surprise import BITS
+from vaery.oddness import learn, oddness
 
 
 def test_filters_are_those_of_png():
@@ -62,18 +59,13 @@ def test_the_largest_signal_counts_in_units_of_the_held_out_tail():
     assert learn({"bits": bits, "beyond": bits * torch.nan}) == {}
 
 
-def test_pixels_told_by_the_latent_alone():
-    """Where pixels are independent given the latent anyway it is the surprise itself, less the plain code."""
-    x = np.random.default_rng(0).integers(0, 2, (60, 8, 8)).astype(np.uint8)
-    found = {}
-    for likelihood in ("bernoulli", "local"):
-        model = VAE(latent=2, width=8, steps=20, likelihood=likelihood, random_state=0, threads=1).fit(x, verbose=False)
-        joint, rows = model.joint_, model.schema_.pack(x[:5])
-        bits = -score(joint, rows, rng=Random(0, share_rows=True), draws=8) * BITS
-        found[likelihood] = signals(joint, rows, bits, rng=Random(0, share_rows=True), draws=8)
-    same, other = found["bernoulli"], found["local"]
-    torch.testing.assert_close(same["apart"], same["beyond"], atol=1e-3, rtol=0)
-    assert float((other["apart"] - other["beyond"]).abs().max()) > 0.005
+def test_detail_counts_half_where_a_row_is_seen_from_afar():
+    bits = torch.arange(0.0, 101.0)
+    usual = learn({"bits": bits, "afar": bits, "misfit x": bits})
+    high, low = torch.tensor([90.0, 90.0]), torch.tensor([50.0, torch.nan])
+    assert oddness({"bits": high, "afar": low}, usual).tolist() == [0.5, 1.0]
+    assert oddness({"afar": high, "bits": low}, usual).tolist() == [1.0, 1.0]
+    assert oddness({"afar": low, "misfit x": high}, usual).tolist() == [1.0, 1.0]
 
 
 def test_simple_pictures_are_odd_among_busy_ones():

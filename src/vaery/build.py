@@ -21,6 +21,7 @@ from vaery.joint import Joint
 from vaery.labels.reader import Reader
 from vaery.nets.ladder import Leave
 from vaery.nets.merge import Merge
+from vaery.nets.ppca import COARSE, PPCAMixture
 from vaery.nets.private import PrivatePosterior
 from vaery.nets.ratio import RATIO, Ratio
 
@@ -37,6 +38,8 @@ class Choices:
         first: fields visited before the latent.
         width, depth, dropout: of the networks, by field; width is the same for all.
         readers: fields visited before the latent that have a :class:`~vaery.labels.reader.Reader` for a posterior.
+        coarse: size, components and factors of the mixture that sees a field from afar, by field
+            (:class:`~vaery.nets.ppca.PPCAMixture`).
         ratios: fields of which it is told whether they go with the others (:class:`~vaery.nets.ratio.Ratio`).
         own: how many levels of its own a field has, by field, below those that all fields hang on.
         private: size of the latent that a field has for itself, by field: one plain level in front of its decoder.
@@ -53,6 +56,7 @@ class Choices:
     private: Mapping[str, int] = field(default_factory=dict)
     readers: tuple[str, ...] = ()
     ratios: tuple[str, ...] = ()
+    coarse: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -60,7 +64,8 @@ class Choices:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Choices:
         names = {name: tuple(data.get(name, ())) for name in ("latent", "first", "readers", "ratios")}
-        return cls(**{**data, **names})
+        coarse = {name: tuple(shape) for name, shape in data.get("coarse", {}).items()}
+        return cls(**{**data, **names, "coarse": coarse})
 
 
 def build(fields: Sequence[Field], choices: Choices, seed: int = 0) -> Joint:
@@ -69,6 +74,7 @@ def build(fields: Sequence[Field], choices: Choices, seed: int = 0) -> Joint:
     with isolated(seed):
         joint = _build(fields, choices)
         joint.aside.update({RATIO + name: Ratio(sum(choices.latent)) for name in choices.ratios})
+        joint.aside.update({COARSE + name: PPCAMixture(*shape) for name, shape in choices.coarse.items()})
     return joint
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vaery import checkpoint as checkpoints
-from vaery import labels, misfit
+from vaery import coarse, labels, misfit
 from vaery.advice import advise, make_plan, pick_device, pick_objective, settle
 from vaery.build import Choices, build
 from vaery.constraints.rules import Rules
@@ -81,7 +81,7 @@ def fit(
         plan = replace(plan, least_kl=0.0)
     trainer = until_used(fit_once, make, fresh, joint, objective, plan)
     if regime.refines:
-        choices = compared(trainer, refined(priors, trainer, choices, rng), rng)
+        choices = beside(trainer, refined(priors, trainer, choices, rng), rng)
     regime.finish(trainer, rng.spawn(device=trainer.joint.device))
     model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, trainer.joint, choices
     model.rules_, model.history_, model.trouble_ = rules, trainer.state.history, trainer.state.trouble
@@ -239,11 +239,13 @@ def refined(names: Sequence[str], trainer: Trainer, choices: Choices, rng: Rando
     return choices if found is None else replace(choices, prior=found)
 
 
-def compared(trainer: Trainer, choices: Choices, rng: Random) -> Choices:
-    """The fields of which the model learned to tell whether they go with the others."""
-    draw = rng.spawn(device=trainer.joint.device)
-    found = misfit.learn(trainer.joint, trainer.train, trainer.held_out, rng=draw, steps=trainer.state.step)
-    return replace(choices, ratios=found)
+def beside(trainer: Trainer, choices: Choices, rng: Random) -> Choices:
+    """What the model learned beside the walk, for jobs: the fields of which it can tell whether they go with the
+    others, and those that it sees from afar."""
+    joint, train = trainer.joint, trainer.train
+    draw = rng.spawn(device=joint.device)
+    ratios = misfit.learn(joint, train, trainer.held_out, rng=draw, steps=trainer.state.step)
+    return replace(choices, ratios=ratios, coarse=coarse.learn(joint, train, rng=draw))
 
 
 def prepare(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | None:

@@ -8,14 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vaery import coarse
 from vaery.core.evidence import Evidence
-from vaery.core.random import Random, log_mean_exp
-from vaery.inference import exact, known_cells, sliced
+from vaery.core.random import Random
 from vaery.joint import Joint
 from vaery.misfit import SIGNAL, misfits
-from vaery.surprise import BITS
 
 UPPER = 0.9  # the quantile whose distance from the median is the unit of oddness
+AFAR, DETAIL = "afar", ("bits", "beyond")
+HALF = 0.5  # what detail counts for where a row is seen from afar: it tells less, and has the longer tail
 
 
 def plain_bits(joint: Joint, evidence: Evidence) -> Tensor | None:
@@ -41,7 +42,7 @@ def signals(joint: Joint, evidence: Evidence, bits: Tensor, *, rng: Random, draw
     Densities find simple pictures likely, whatever is on them: digits are likelier under a model of clothes than
     clothes are (Nalisnick et al., 2019). So a row is also odd that is far more surprising than what a plain code makes
     of it (Serrà et al., 2020). And what a pixel's neighbours tell of it hardly hangs on what the picture shows: a four
-    has the strokes of a nine. So the same is asked of a row whose cells are told by the latent alone.
+    has the strokes of a nine. So it is also looked at from afar (:func:`vaery.coarse.bits`).
 
     And where a record has several fields, a row is odd whose fields do not go together, though each by itself is like
     others (:func:`vaery.misfit.misfits`).
@@ -53,34 +54,18 @@ def signals(joint: Joint, evidence: Evidence, bits: Tensor, *, rng: Random, draw
         draws: of the latent.
 
     Returns:
-        ``"bits"``; ``"beyond"`` the plain code; and ``"apart"``, cells told by the latent alone, beyond that code. NaN
-        where a field is not known as a whole. And ``"misfit …"`` for each of several fields.
+        ``"bits"``; ``"beyond"`` the plain code; ``"afar"``, how it looks from there, beyond that code; NaN where a
+        field is not known as a whole. And ``"misfit …"`` for each of several fields.
     """
     found = {"bits": bits.double().cpu()}
     plain = plain_bits(joint, evidence)
     if plain is not None:
         plain = plain.double().cpu()
         found["beyond"] = found["bits"] - plain
-        found["apart"] = _apart(joint, evidence, rng, draws) - plain
+    if (afar := coarse.bits(joint, evidence)) is not None:
+        found[AFAR] = afar
     found |= {SIGNAL + name: misfit for name, misfit in misfits(joint, evidence, rng=rng).items()}
     return found if len(found) > 1 else None
-
-
-def _apart(joint: Joint, evidence: Evidence, rng: Random, draws: int) -> Tensor:
-    """``[B]`` the surprise of rows whose pictures' cells are told by the latent alone, and not by one another."""
-    joint, evidence = exact(joint, evidence)
-    found = []
-    for part, noise in sliced(joint, evidence, rng, draws):
-        trace = joint.infer(part, rng=noise, draws=draws)
-        log_weight = trace.log_weight
-        for name, value in part.values.items():
-            if joint.fields[name].plain_bits(value[:0]) is not None:
-                _, known = known_cells(joint, part, name)
-                alone = trace[name].density.given(torch.zeros_like(value), torch.zeros_like(known))
-                log_p = alone.log_prob(value, known)
-                log_weight = log_weight - trace[name].log_prob + log_p.flatten(2).sum(2)
-        found.append(-BITS * log_mean_exp(log_weight))
-    return torch.cat(found).double().cpu()
 
 
 def oddness(found: Mapping[str, Tensor], usual: Mapping[str, Any]) -> Tensor:
@@ -90,8 +75,11 @@ def oddness(found: Mapping[str, Tensor], usual: Mapping[str, Any]) -> Tensor:
         found: of :func:`signals`.
         usual: of :func:`learn`; only signals that it knows count.
     """
-    each = [_standard(x, *usual[name]).nan_to_num(nan=-torch.inf) for name, x in found.items() if name in usual]
-    return torch.stack(each).amax(0)
+    each = {name: _standard(x, *usual[name]) for name, x in found.items() if name in usual}
+    if AFAR in each:
+        seen = each[AFAR].isfinite()
+        each |= {name: torch.where(seen, HALF * each[name], each[name]) for name in DETAIL if name in each}
+    return torch.stack([x.nan_to_num(nan=-torch.inf) for x in each.values()]).amax(0)
 
 
 def learn(found: Mapping[str, Tensor]) -> dict[str, Any]:

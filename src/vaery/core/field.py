@@ -145,6 +145,11 @@ class Field(ABC):
         """
         return None
 
+    def coarse(self, value: Tensor) -> tuple[Tensor, Tensor] | None:
+        """``[B, D]`` numbers from 0 to 1 that tell how packed values look from afar, and ``[B]`` bits that a plain,
+        general code needs for that. ``None``: this kind cannot be seen so."""
+        return None
+
     def given(self, asked: Any) -> tuple[Tensor | None, Tensor | None, Region | None]:
         """What ``given=`` says of this field → one row of (value, known, region), as in Evidence.
 

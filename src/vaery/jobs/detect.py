@@ -49,9 +49,10 @@ def detect(
     out). Outliers are what Benjamini and Hochberg's rule picks: of the rows it names, a share of ``fdr`` at most is
     expected to be ordinary (with p-values of this kind: Bates et al., 2023).
 
-    Pictures are odd in three ways, and the largest counts: by their surprise; by their surprise beyond what a plain
-    code makes of them, since densities find simple pictures likely, whatever is on them; and by that of pixels told by
-    the latent alone, since strokes and textures are the same in what is odd (:mod:`vaery.oddness`).
+    Pictures are odd in three ways, and the largest counts: as they look from afar, small and a little out of focus,
+    since strokes and textures are the same in what is odd; and, for half as much, by their surprise and by their
+    surprise beyond what a plain code makes of them, since densities find simple pictures likely, whatever is on them
+    (:mod:`vaery.oddness`).
 
     Where a record has several fields, a row is also odd whose fields do not go together: by the bits that a field
     costs more beside the others than by itself (:mod:`vaery.misfit`). The first reason then names the field, and says

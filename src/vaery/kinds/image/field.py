@@ -17,6 +17,7 @@ from vaery.core.random import Random
 from vaery.core.region import Region
 from vaery.core.scale import Scale
 from vaery.kinds.image.arrays import channels_last, from_channels_last, known_values, layout_of, to_array
+from vaery.kinds.image.coarse import coarse
 from vaery.kinds.image.disturb import disturbed, moved
 from vaery.kinds.image.draws import weighted_mean, weighted_mode, weighted_quantile
 from vaery.kinds.image.levels import rounding
@@ -256,9 +257,15 @@ class ImageField(Field):
 
     def plain_bits(self, value: Tensor) -> Tensor | None:
         """Of the filters of PNG and zlib, for pictures of levels."""
-        if not self.levels:
-            return None
-        return torch.from_numpy(plain_bits((cut(value, self.levels) if self.binarize else value).cpu().numpy()))
+        return torch.from_numpy(plain_bits(self._told(value).cpu().numpy())) if self.levels else None
+
+    def coarse(self, value: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Small and blurred, for pictures of levels."""
+        return coarse(self._told(value), self.levels) if self.levels else None
+
+    def _told(self, value: Tensor) -> Tensor:
+        """Levels as the density tells them apart."""
+        return cut(value, self.levels) if self.binarize else value
 
     # ------------------------------------------------------------------ questions
 
