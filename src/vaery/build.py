@@ -18,7 +18,7 @@ from vaery.core.memory import keep_freed
 from vaery.core.random import isolated
 from vaery.core.stop import Same, Stop
 from vaery.joint import Joint
-from vaery.labels.reader import Reader
+from vaery.labels.reader import JUDGE, Reader
 from vaery.nets.ladder import Leave
 from vaery.nets.merge import Merge
 from vaery.nets.ppca import COARSE, PPCAMixture
@@ -40,6 +40,7 @@ class Choices:
         readers: fields visited before the latent that have a :class:`~vaery.labels.reader.Reader` for a posterior.
         coarse: size, components and factors of the mixture that sees a field from afar, by field
             (:class:`~vaery.nets.ppca.PPCAMixture`).
+        judges: labels of which it is told whether a row looks like its own (:mod:`vaery.labels.judge`).
         ratios: fields of which it is told whether they go with the others (:class:`~vaery.nets.ratio.Ratio`).
         own: how many levels of its own a field has, by field, below those that all fields hang on.
         private: size of the latent that a field has for itself, by field: one plain level in front of its decoder.
@@ -57,13 +58,14 @@ class Choices:
     readers: tuple[str, ...] = ()
     ratios: tuple[str, ...] = ()
     coarse: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
+    judges: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Choices:
-        names = {name: tuple(data.get(name, ())) for name in ("latent", "first", "readers", "ratios")}
+        names = {name: tuple(data.get(name, ())) for name in ("latent", "first", "readers", "ratios", "judges")}
         coarse = {name: tuple(shape) for name, shape in data.get("coarse", {}).items()}
         return cls(**{**data, **names, "coarse": coarse})
 
@@ -75,6 +77,8 @@ def build(fields: Sequence[Field], choices: Choices, seed: int = 0) -> Joint:
         joint = _build(fields, choices)
         joint.aside.update({RATIO + name: Ratio(sum(choices.latent)) for name in choices.ratios})
         joint.aside.update({COARSE + name: PPCAMixture(*shape) for name, shape in choices.coarse.items()})
+        for name in choices.judges:
+            joint.aside[JUDGE + name] = judge(joint.fields[name], [f for f in fields if f.name != name])
     return joint
 
 
@@ -96,7 +100,7 @@ def _build(fields: Sequence[Field], choices: Choices) -> Joint:
         classifier = kinds[f.name].decoder(f, context + choices.width, **net[f.name])
         guess: nn.Module = FieldPosterior(classifier, len(encoded), choices.width)
         if f.name in choices.readers:
-            guess = _reader(f, encoded)
+            guess = reader(f, encoded)
         stops.append(Stop(f.name, decoder, guess, carry=kinds[f.name].carry(f, carried)))
         context += carried
     for i, size in enumerate(choices.latent):
@@ -146,15 +150,20 @@ def _apart(name: str, size: int, context: int, width: int, decoder: nn.Module) -
     return [level, Stop(name, decoder, onward=Leave(context))]
 
 
-def _reader(label: Field, others: Sequence[Field]) -> Reader:
-    """What reads a label off the other fields, with networks of its own."""
+def judge(label: Field, others: Sequence[Field]) -> Reader:
+    """A reader of which nothing but its network is used."""
+    return reader(label, others, simple=False)
+
+
+def reader(label: Field, others: Sequence[Field], simple: bool = True) -> Reader:
+    """What reads a label off the other fields, with networks of its own, and ``simple`` readers beside them."""
     nets, plain = {}, {}
     for f in others:
         kind = member("kinds", f.kind)
         nets[f.name] = (
             kind.reader(f, READER_WIDTH) if hasattr(kind, "reader") else kind.encoder(f, READER_WIDTH, 1, 0.1)
         )
-        if hasattr(kind, "plain"):
+        if simple and hasattr(kind, "plain"):
             plain[f.name] = kind.plain(f)
     with torch.no_grad():
         empty = [m(torch.zeros(1, *f.event), None) for f in others if (m := plain.get(f.name)) is not None]

@@ -18,7 +18,7 @@ import torch
 from vaery import checkpoint as checkpoints
 from vaery import coarse, labels, misfit
 from vaery.advice import advise, make_plan, pick_device, pick_objective, settle
-from vaery.build import Choices, build
+from vaery.build import Choices, build, judge
 from vaery.constraints.rules import Rules
 from vaery.core.errors import ChoiceError
 from vaery.core.evidence import Evidence
@@ -241,11 +241,13 @@ def refined(names: Sequence[str], trainer: Trainer, choices: Choices, rng: Rando
 
 def beside(trainer: Trainer, choices: Choices, rng: Random) -> Choices:
     """What the model learned beside the walk, for jobs: the fields of which it can tell whether they go with the
-    others, and those that it sees from afar."""
+    others, those that it sees from afar, and the labels that it can tell off the rest."""
     joint, train = trainer.joint, trainer.train
     draw = rng.spawn(device=joint.device)
     ratios = misfit.learn(joint, train, trainer.held_out, rng=draw, steps=trainer.state.step)
-    return replace(choices, ratios=ratios, coarse=coarse.learn(joint, train, rng=draw))
+    afar = coarse.learn(joint, train, rng=draw)
+    judges = labels.judge.teach(joint, train, judge, rng=draw, steps=trainer.state.step)
+    return replace(choices, ratios=ratios, coarse=afar, judges=judges)
 
 
 def prepare(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | None:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import torch
 from torch import Tensor
 
-from vaery import coverage, gaps, oddness, steps, surprise, unseen
+from vaery import coverage, gaps, labels, oddness, steps, surprise, unseen
 from vaery.core.errors import DataError
 from vaery.core.evidence import Evidence, Some
 from vaery.core.random import Random
@@ -148,12 +148,14 @@ class PlainRegime(Regime[Trainer]):
         windows = {}
         if steps.applies(joint, trainer.held_out):
             windows["steps"] = steps.learn(joint, trainer.held_out, rng=stream())
+        believed = labels.judge.usual(joint, held_out)
         covered = coverage.learn(joint, held_out, rng=stream())
         return {
             **windows,
             **({"coverage": covered} if covered else {}),
             "score": sorted(round(float(s), 6) for s in scores),
             **({"odd": odd} if odd else {}),
+            **({"believed": believed} if believed else {}),
             "usual": surprise.usual(joint, some, rng=stream()),
             "rows": rows.rows,
             "gaps": gaps.learn(rows, joint.fields),

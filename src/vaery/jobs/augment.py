@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaery import gaps
+from vaery import gaps, labels
 from vaery.core.errors import QueryError
 from vaery.core.evidence import Evidence, concatenate
 from vaery.core.job import job
@@ -76,11 +76,12 @@ def augment(
     wanted = _shares(counts, n) if n else (counts.max() - counts) * (counts > 0)
     classes = torch.arange(len(counts), device=codes.device)
     asked, stream = _of_class(joint, name, cell, classes), rng.spawn(share_rows=False)
-    parts = [
-        sample_conditional(joint, asked[slice(code, code + 1)], k, rng=stream).values
-        for code, k in enumerate(wanted.tolist())
-        if k
-    ]
+    parts = []
+    for code, k in enumerate(wanted.tolist()):
+        if k:
+            of_class = asked[slice(code, code + 1)]
+            drawn = sample_conditional(joint, of_class, k, rng=stream).values
+            parts.append(labels.judge.again(joint, of_class, drawn, calibration, rng=stream))
     asked = asked[classes.repeat_interleave(wanted)]
     new = {field: torch.cat([part[field] for part in parts]) for field in joint.fields} if parts else {}
     whole = _everywhere(joint, evidence)

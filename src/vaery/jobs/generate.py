@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaery import gaps
+from vaery import gaps, labels
 from vaery.core.choose import from_prior
 from vaery.core.errors import QueryError
 from vaery.core.evidence import Evidence
@@ -57,6 +57,9 @@ def generate(
     candidates, which grows until it is worth as many independent draws as rows are asked for, or is sixteen times as
     large. How far to trust the result is its effective sample size.
 
+    Where records have a label beside other fields, a row that a classifier finds less like its label than all but a few
+    real ones is drawn again (:mod:`vaery.labels.judge`).
+
     Args:
         n: how many rows.
         candidates: latents in the pool for each row, at least.
@@ -90,6 +93,7 @@ def generate(
         draws = sample_conditional(joint, asked, n, rng=rng, candidates=candidates)
         values = _rounded(joint, asked, draws.values, calibration, rng, candidates)
         effective = draws.effective_sample_size
+    values = labels.judge.again(joint, evidence, values, calibration, rng=rng, candidates=candidates)
     known = _gaps(joint, evidence, calibration if nulls else None, values, rng)
     return Generated(n, values, known, {}, effective)
 

@@ -8,8 +8,9 @@ readers whose probabilities are mixed. They learn from the labelled rows and, by
 
 from __future__ import annotations
 
+from vaery.labels import judge
 from vaery.labels.find import Found, find, readable
 from vaery.labels.reader import Reader
 from vaery.labels.teacher import SHARE, readers, teach
 
-__all__ = ["SHARE", "Found", "Reader", "find", "readable", "readers", "teach"]
+__all__ = ["SHARE", "Found", "Reader", "find", "judge", "readable", "readers", "teach"]

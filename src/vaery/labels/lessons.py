@@ -28,7 +28,7 @@ class Lessons:
     Attributes:
         steps: of the optimiser; with ``seconds``, whichever comes first.
         seconds: time, ``None``: as long as the steps take.
-        labelled, others: rows a step.
+        labelled, others: rows a step; without others, it learns from labelled rows alone.
         learning_rate: at its highest.
         decay: of AdamW.
         average: decay of the averaged weights, which are the ones kept.
@@ -133,13 +133,13 @@ class _Class:
         known = self.known[rng.integers(0, len(self.known), (lessons.labelled,)).cpu()]
         other = rng.integers(0, self.pool, (lessons.others,)).cpu()
         plain = self.rows[other]
-        target = self._target(plain, other, done)
+        target = self._target(plain, other, done) if len(other) else torch.empty(0)
         strength = STRONG if step % 2 else WEAK
         mixed = self._disturbed(torch.cat([known, other]), strength)
         said = self.reader.last(self.reader.features(mixed)).log_softmax(-1)
         taught = F.nll_loss(said[: len(known)], self.labels[known])
         weight = 1.0 if self.teacher is not None else min(1.0, done / 0.2)
-        loss = taught - weight * (target * said[len(known) :]).sum(1).mean()
+        loss = taught if not len(other) else taught - weight * (target * said[len(known) :]).sum(1).mean()
         rate = lessons.learning_rate * min(1.0, (step + 1) / 50) * math.cos(0.48 * math.pi * min(1.0, done))
         for group in self.optimiser.param_groups:
             group["lr"] = rate

@@ -16,6 +16,7 @@ from vaery.core.field import Field
 from vaery.labels.trees import Boosted, Trees
 from vaery.nets.merge import Merge
 
+JUDGE = "judge "  # before the name of a label: what a reader of it is called that stands beside a model
 NET, LINE, NEAR, FOREST, BOOSTED = range(5)  # the readers
 NAMES = ("net", "line", "near", "forest", "boosted")
 HIDDEN = 256  # units of the network that learns from neighbours

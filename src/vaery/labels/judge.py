@@ -1,0 +1,171 @@
+"""Whether new rows look like their labels: a reader that learns at the end of a fit, and doubts what no real row was.
+
+A density that is asked for a nine draws some that are rather fours: between classes there is little to be gained by
+being exact. Telling classes apart is what a classifier learns first. So rows that are less of their class, to it, than
+all but a few real ones are drawn again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vaery.core.evidence import Evidence, Some
+from vaery.core.field import Field
+from vaery.core.random import Random
+from vaery.inference import batches, sample_conditional
+from vaery.joint import Joint
+from vaery.labels.find import readable
+from vaery.labels.lessons import Lessons, learn
+from vaery.labels.reader import JUDGE, Reader
+
+ROWS, FEWEST = 20_000, 1000  # with a label: that it learns from, at most; under which it knows too little
+STEPS, EACH = 800, 10  # of its lessons, at most; and one for so many of the model's own
+TOGETHER = 1000  # rows
+ROUNDS = 8  # in which doubted rows are drawn again; what is doubted then stays
+DOUBT = 0.02  # the share of real rows that it would doubt
+SURE = 40  # held-out rows of a class from which that is learned for it alone
+
+Make = Callable[[Field, Sequence[Field]], Reader]
+
+
+def teach(joint: Joint, train: Evidence | Some, make: Make, *, rng: Random, steps: int) -> tuple[str, ...]:
+    """Give the model a judge of each label that is known in enough rows.
+
+    It is not the label's own reader (:mod:`vaery.labels.teacher`), which learned from every row there is: what real
+    rows are believed is to be told by some that were not learned from.
+
+    Args:
+        joint: it keeps the judges.
+        train: rows.
+        make: label, other fields → a reader that knows nothing.
+        rng: of rows and lessons.
+        steps: that the training took.
+
+    Returns:
+        The labels.
+    """
+    some = train[rng.permutation(train.rows)[:ROWS].to(train.device)]
+    fields, found = list(joint.fields.values()), []
+    for name in joint.fields:
+        labels = _labels(some, name) if readable(joint.fields[name]) else torch.empty(0)
+        if len(fields) < 2 or int((labels >= 0).sum()) < FEWEST or steps < EACH:
+            continue
+        others = [field for field in fields if field.name != name and field.name in some]
+        lessons = Lessons(steps=min(STEPS, steps // EACH), labelled=64, others=0)
+        reader = make(joint.fields[name], others).to(joint.device)
+        rows = some.only(*reader.nets).to(joint.device)
+        learn(reader, rows, labels.to(joint.device), {f.name: f for f in others}, lessons, rng)
+        joint.aside[JUDGE + name] = reader
+        found.append(name)
+    return tuple(found)
+
+
+def _labels(rows: Evidence, name: str) -> Tensor:
+    """``[B]`` codes, -1 where they are not known."""
+    if name not in rows:
+        return torch.full((rows.rows,), -1)
+    value, known = rows.values[name], rows.known[name]
+    code = value.reshape(rows.rows, -1)[:, 0].long()
+    return code if known is None else torch.where(known.reshape(rows.rows), code, -1)
+
+
+def judge_of(joint: Joint, name: str) -> Reader | None:
+    """Who was taught to read this label off the other fields, if anyone was."""
+    if JUDGE + name not in joint.aside:
+        return None
+    found = joint.aside[JUDGE + name]
+    assert isinstance(found, Reader)
+    return found
+
+
+@torch.no_grad()
+def credence(joint: Joint, rows: Evidence, name: str) -> Tensor:
+    """``[B]`` logarithm of the probability that the judge gives the label of each row; NaN where it is not known."""
+    reader, found = judge_of(joint, name), []
+    assert reader is not None
+    for part in batches(rows, TOGETHER):
+        labels = _labels(part, name).to(joint.device)
+        said = reader.log_probs(part.only(*reader.nets)).gather(1, labels.clamp(min=0)[:, None])[:, 0]
+        found.append(torch.where(labels >= 0, said, torch.nan))
+    return torch.cat(found)
+
+
+def usual(joint: Joint, held_out: Evidence) -> dict[str, list[float]]:
+    """Label → for each class, what all but :data:`DOUBT` of held-out rows of that class are believed."""
+    found = {}
+    for name in joint.fields:
+        if name not in held_out or judge_of(joint, name) is None:
+            continue
+        said, labels = credence(joint, held_out, name).cpu(), _labels(held_out, name).cpu()
+        there = said.isfinite()
+        if int(there.sum()) < SURE:
+            continue
+        field = joint.fields[name]
+        assert field.cells is not None
+        everyone = float(said[there].quantile(DOUBT))
+        of = [said[there & (labels == code)] for code in range(field.cells[0].levels)]
+        found[name] = [round(float(x.quantile(DOUBT)) if len(x) >= SURE else everyone, 6) for x in of]
+    return found
+
+
+def doubted(joint: Joint, values: Mapping[str, Tensor], calibration: Mapping[str, Any] | None) -> Tensor:
+    """``[n]`` bool: whole drawn rows whose label is not to be believed."""
+    rows = Evidence(len(next(iter(values.values()))), values, dict.fromkeys(values))
+    out = torch.zeros(rows.rows, dtype=torch.bool, device=joint.device)
+    for name, least in ((calibration or {}).get("believed") or {}).items():
+        if judge_of(joint, name) is not None:
+            said, labels = credence(joint, rows, name), _labels(rows, name)
+            out |= said < torch.tensor(least, device=said.device, dtype=said.dtype)[labels]
+    return out
+
+
+@torch.no_grad()
+def again(
+    joint: Joint,
+    asked: Evidence,
+    values: dict[str, Tensor],
+    calibration: Mapping[str, Any] | None,
+    *,
+    rng: Random,
+    candidates: int = 4,
+) -> dict[str, Tensor]:
+    """Drawn rows, with those that are :func:`doubted` drawn again, for the same labels.
+
+    Args:
+        asked: a single row, or alternatives: what all rows were drawn given.
+        values: of whole rows ``[n, E…]``, by field.
+        calibration: :func:`usual` as ``"believed"``, if any was found.
+        rng: where draws come from.
+        candidates: as :func:`~vaery.inference.sample_conditional` has it.
+    """
+    names = [name for name in (calibration or {}).get("believed") or {} if judge_of(joint, name) is not None]
+    for _ in range(ROUNDS if names else 0):
+        wrong = doubted(joint, values, calibration).nonzero()[:, 0]
+        if not len(wrong):
+            break
+        codes = torch.stack([values[name][wrong].flatten(1)[:, 0] for name in names], 1)
+        kinds, which = codes.unique(dim=0, return_inverse=True)
+        values = {name: value.clone() for name, value in values.items()}
+        for kind in range(len(kinds)):
+            rows = wrong[which == kind]
+            given = _labelled(asked, {name: values[name][rows[:1]] for name in names})
+            drawn = sample_conditional(joint, given, len(rows), rng=rng, candidates=candidates).values
+            for name, value in drawn.items():
+                values[name][rows] = value.to(values[name].dtype)
+    return values
+
+
+def _labelled(asked: Evidence, labels: Mapping[str, Tensor]) -> Evidence:
+    """What was asked for, and these labels ``[1, E…]``."""
+    values = {name: value.expand(asked.rows, *value.shape[1:]) for name, value in labels.items()}
+    return Evidence(
+        asked.rows,
+        {**asked.values, **values},
+        {**asked.known, **dict.fromkeys(labels)},
+        {name: region for name, region in asked.regions.items() if name not in labels},
+        blind=asked.blind,
+    )
