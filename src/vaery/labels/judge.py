@@ -26,7 +26,7 @@ ROWS, FEWEST = 20_000, 1000  # with a label: that it learns from, at most; under
 STEPS, EACH = 800, 10  # of its lessons, at most; and one for so many of the model's own
 TOGETHER = 1000  # rows
 ROUNDS = 8  # in which doubted rows are drawn again; what is doubted then stays
-DOUBT = 0.02  # the share of real rows that it would doubt
+DOUBT = 0.05  # the share of real rows that it would doubt
 SURE = 40  # held-out rows of a class from which that is learned for it alone
 
 Make = Callable[[Field, Sequence[Field]], Reader]
