@@ -721,12 +721,12 @@ def test_few_pictures_are_moved_in_training_as_what_they_were():
     rng = np.random.default_rng(0)
     shapes = rng.integers(0, 256, (40, 20, 18)).astype(np.uint8)
     field = kind.describe(shapes)
-    assert field.moved
-    assert not kind.describe(shapes, moved=False).moved
-    assert not kind.describe(shapes.repeat(11, 0)).moved, "there are enough"
-    assert not kind.describe(shapes[:, :15]).moved, "so small ones would be blurred"
+    assert field.varied
+    assert not kind.describe(shapes, varied=False).varied
+    assert not kind.describe(shapes.repeat(11, 0)).varied, "there are enough"
+    assert not kind.describe(shapes[:, :15]).varied, "so small ones would be blurred"
     with pytest.raises(ChoiceError, match="moved"):
-        kind.describe(shapes, moved="often")
+        kind.describe(shapes, varied="often")
     value, _ = field.pack(shapes)
     other, known = field.vary(value, None, Random(0))
     assert known is None

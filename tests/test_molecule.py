@@ -720,3 +720,37 @@ def test_what_codes_cost_is_said_of_their_pieces(coded):
     assert all(len(row) > 1 and row[0]["beyond"] > 0 for row in reasons)
     parts = [reason for row in reasons for reason in row[:-1]]
     assert any(part["expected"] != part["cell"] for part in parts), "a cell's own code does not tell what was expected"
+
+
+# ---------------------------------------------------------------------------- written otherwise
+
+
+def test_molecules_written_from_another_atom_on_are_the_same_molecules():
+    field = describe(SOME, varied=True)
+    value, known = field.pack(SOME)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InvalidMoleculeWarning)
+        before = field.unpack(value, known)
+    other, shown = field.vary(value, known, Random(0))
+    assert field.unpack(other, shown) == before
+    changed = (other != value).any(1)
+    assert 0.2 < float(changed.float().mean()) < 0.6, "half of them are turned, some of these to what they were"
+    assert torch.equal(other, field.vary(value, known, Random(0))[0])
+    assert not torch.equal(other, field.vary(value, known, Random(1))[0])
+
+
+def test_a_molecule_of_which_some_is_open_is_not_written_otherwise():
+    field = describe(SOME, varied=True)
+    value, _ = field.pack(SOME)
+    known = torch.ones_like(value, dtype=torch.bool)
+    known[:, 3] = False
+    assert torch.equal(field.vary(value, known, Random(0))[0], value)
+
+
+def test_few_molecules_are_varied_unless_somebody_says_otherwise():
+    assert describe(SOME).varies
+    assert not describe(SOME, varied=False).varies
+    value, known = describe(SOME).pack(SOME)
+    assert torch.equal(describe(SOME, varied=False).vary(value, known, Random(0))[0], value)
+    with pytest.raises(ChoiceError, match="varied"):
+        describe(SOME, varied="often")

@@ -514,3 +514,17 @@ def test_a_picture_shows_fills_and_events(tmp_path):
         series.plot(raw, channels=["c"])
     with pytest.raises(DataError, match="no series 3"):
         series.plot(raw, series=3)
+
+
+def test_a_model_of_a_frame_with_times_as_its_index_reads_a_file_with_a_column_of_them(tmp_path):
+    at = pd.date_range("2024", periods=200, freq="h")
+    frame = pd.DataFrame({"a": np.sin(np.arange(200.0))}, at)
+    model = VAE(kind="series", latent=2, width=8, steps=5, random_state=0, threads=1).fit(frame, verbose=False)
+    column = frame.rename_axis("time").reset_index()
+    column.loc[50:60, "a"] = np.nan
+    filled = model.impute(column, seed=0)
+    assert list(filled.columns) == ["time", "a"]
+    assert (filled["time"] == column["time"]).all()
+    holes = frame.copy()
+    holes.iloc[50:61] = np.nan
+    np.testing.assert_allclose(filled["a"], model.impute(holes, seed=0)["a"])

@@ -96,7 +96,7 @@ def look_at(model: VAE, raw: Any) -> tuple[Schema, Evidence, Rules, tuple[str, .
     found = labels.find(read(raw, model.kind if isinstance(model.kind, str) else None), model.target, model.columns)
     schema, raw = Schema.describe(
         found.raw, likelihood=model.likelihood, columns=found.columns, net=model.net, tokens=model.tokens,
-        moved=model.moved, kind=model.kind, labels=found.names,
+        varied=model.varied, kind=model.kind, labels=found.names,
     )  # fmt: skip
     rules = Rules.learn(model.constraints, schema, raw)
     return schema, schema.pack(raw), rules, tuple(found.names)

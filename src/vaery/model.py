@@ -65,7 +65,8 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
             ``"transformer"``; ``"auto"``: by the data.
         tokens: what text is cut into: ``"bpe"`` (pieces that occur often), ``"words"`` or ``"bytes"``; ``"auto"``: by
             the data.
-        moved: whether training sees most pictures moved, turned and stretched a little; ``"auto"``: where they are few.
+        varied: whether training sees rows as they might as well be: pictures moved, turned and stretched a little,
+            molecules written from another atom on; ``"auto"``: where they are few.
         width, depth, dropout: of the networks; ``"auto"``: by the data.
         refine: fit the prior anew to encoded rows after training, where held-out rows gain from it: ``True`` a mixture,
             or the name of a prior (``"mixture"``, ``"flow"``, ``"matching"``), or several, of which the best is kept.
@@ -131,7 +132,7 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
         own: Mapping[str, int] | None = None,
         net: str = "auto",
         tokens: str = "auto",
-        moved: bool | str = "auto",
+        varied: bool | str = "auto",
         width: int | str = "auto",
         depth: int | str = "auto",
         dropout: float | str = "auto",
@@ -159,7 +160,7 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
         self.own = own
         self.net = net
         self.tokens = tokens
-        self.moved = moved
+        self.varied = varied
         self.width = width
         self.depth = depth
         self.dropout = dropout
@@ -428,7 +429,7 @@ def describe(data: Any, **options: Any) -> list[Field]:
 
     Args:
         data: as for :meth:`VAE.fit`.
-        options: ``likelihood``, ``kind``, ``columns``, ``net``, ``tokens``, ``moved`` of :class:`VAE`.
+        options: ``likelihood``, ``kind``, ``columns``, ``net``, ``tokens``, ``varied`` of :class:`VAE`.
     """
     return list(Schema.describe(data, **options)[0].fields)
 

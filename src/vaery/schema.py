@@ -45,7 +45,7 @@ class Schema:
         columns: Mapping[str, Any] | None = None,
         net: str = "auto",
         tokens: str = "auto",
-        moved: bool | str = "auto",
+        varied: bool | str = "auto",
         kind: str | Mapping[str, str] | None = None,
         labels: Sequence[str] = (),
     ) -> tuple[Schema, Any]:
@@ -76,7 +76,7 @@ class Schema:
             if sort == "table":
                 options |= {"columns": _own(columns, name, parts), "families": _own(families, name, parts)}
             takes = inspect.signature(member("kinds", sort).describe).parameters
-            asked = {"net": net, "tokens": tokens, "moved": moved, "whole": len(parts) > 1}
+            asked = {"net": net, "tokens": tokens, "varied": varied, "whole": len(parts) > 1}
             asked |= {"columns": _own(columns, name, parts)} if "columns" in takes else {}
             options |= {k: v for k, v in asked.items() if k in takes}
             with _named(name if name in kinds else None):

@@ -51,7 +51,8 @@ class Studies:
 
         Cells are hidden and filled, errors planted and looked for, new rows made and judged, columns predicted, rows
         scored. A job's verdict is ``"better"``, ``"same"`` or ``"do not use it for this"``; only what a paired
-        bootstrap tells from chance is called a difference.
+        bootstrap tells from chance is called a difference. Of series, stretches are hidden and filled, and odd ones
+        planted and looked for.
 
         Args:
             X: rows that the model was not fitted to, 20 at least.
@@ -69,7 +70,7 @@ class Studies:
 
         Raises:
             DataError: fewer than 20 rows came.
-            QueryError: the model holds a field that is neither a table nor pictures.
+            QueryError: the model holds a field that is neither a table nor pictures, nor is it of series alone.
         """
         from vaery.evaluation.run import run
 

@@ -85,7 +85,8 @@ def finite(value: Any) -> Any:
 def text(card: Evaluation) -> str:
     """A table for a terminal: the verdict of each job, and the numbers below it."""
     about = card.about
-    lines = [f"Report card: {about['rows']:,} rows that the model never saw, {about['seconds']:.0f} s", ""]
+    what = "steps" if about.get("steps") else "rows"
+    lines = [f"Report card: {about['rows']:,} {what} that the model never saw, {about['seconds']:.0f} s", ""]
     wide = max((len(m.name) for tested in card.jobs.values() for m in tested.measures), default=0)
     for name, tested in card.jobs.items():
         lines.append(f"{name}: {tested.verdict}")

@@ -87,7 +87,10 @@ class Layout:
         """
         other = [field.name for field in schema.fields if field.kind not in ("table", "image")]
         if other:
-            raise QueryError(f"evaluate() knows tables and images; this model's field {other[0]!r} is neither")
+            raise QueryError(
+                f"evaluate() knows tables, images, and series by themselves; this model's field {other[0]!r} is "
+                "none of these"
+            )
         tables: list[Any] = [field for field in schema.fields if field.kind == "table"]
         names = [column.name for field in tables for column in field.columns]
         places = [

@@ -51,6 +51,10 @@ def run(
     """The report card of a fitted model; see :meth:`vaery.VAE.evaluate`."""
     from vaery.evaluation import views
 
+    if [field.kind for field in model.schema_.fields] == ["series"]:
+        from vaery.evaluation.series.run import run as of_series
+
+        return of_series(model, X, target=target, rows=rows, jobs=jobs, seed=seed, verbose=verbose)
     start = time.perf_counter()
     unknown = [job for job in jobs or () if job not in names()]
     if unknown:

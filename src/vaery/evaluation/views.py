@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from vaery.evaluation.bootstrap import everything
 from vaery.evaluation.encode import frequent
 from vaery.evaluation.layout import Place, as_text, labels, numbers
 from vaery.evaluation.setting import Setting
+
+if TYPE_CHECKING:
+    from vaery.model import VAE
 
 MOST_COLUMNS = 40  # in a picture
 MOST_LEVELS = 12
@@ -144,7 +147,7 @@ def _colours(setting: Setting, place: Place, count: int) -> dict[str, Any]:
         return {"numbers": [float(f"{v:.6g}") if np.isfinite(v) else None for v in x]}
     if place.numeric:
         x = numbers(values, place.sort)
-        return {"numbers": [float(v) if np.isfinite(v) else None for v in x], "texts": [_short(v) for v in values]}
+        return {"numbers": [float(v) if np.isfinite(v) else None for v in x], "texts": [short(v) for v in values]}
     text = labels(values)
     levels = frequent(text, COLOURS + 1)
     levels = sorted(levels if len(levels) <= COLOURS else levels[: COLOURS - 1])
@@ -167,12 +170,12 @@ def oddest(setting: Setting) -> dict[str, Any] | None:
     rows = []
     for i, (row, reasons) in enumerate(zip(order, answer["reasons"], strict=True)):
         told = [
-            {"cell": r["cell"], "bits": float(r["bits"]) - usual.get(r["cell"], 0.0), "value": _short(r.get("value")),
-             "expected": _short(r.get("expected"))}
+            {"cell": r["cell"], "bits": float(r["bits"]) - usual.get(r["cell"], 0.0), "value": short(r.get("value")),
+             "expected": short(r.get("expected"))}
             for r in reasons
         ]  # fmt: skip
         told = sorted((r for r in told if r["bits"] > 0), key=lambda r: -r["bits"])[:REASONS]
-        values = {p.label: _short(some[p.label].iloc[i]) for p in setting.layout.places[:MOST_COLUMNS]}
+        values = {p.label: short(some[p.label].iloc[i]) for p in setting.layout.places[:MOST_COLUMNS]}
         rows.append({"row": int(setting.came_as[row]), "bits": float(bits[row]), "reasons": told, "values": values,
                      "p_value": float(whole["p_value"].iloc[row])})  # fmt: skip
     return {"rows": rows, "usual": float(np.median(bits)), "of": len(bits), "bits": np.sort(bits).round(2).tolist()}
@@ -199,7 +202,7 @@ def usual_bits(setting: Setting) -> dict[str, float]:
     return usual
 
 
-def _short(value: Any) -> str | None:
+def short(value: Any) -> str | None:
     """A value in few letters; ``None`` where there is none."""
     import pandas as pd
 
@@ -215,8 +218,13 @@ def _short(value: Any) -> str | None:
 
 
 def training(setting: Setting) -> dict[str, Any] | None:
+    """How the fit went."""
+    return curve(setting.model)
+
+
+def curve(model: VAE) -> dict[str, Any] | None:
     """The held-out bound over the steps of the fit, in bits a row (of packed values): lower is better."""
-    history = [row for row in setting.model.history_ if "bound" in row and math.isfinite(row["bound"])]
+    history = [row for row in model.history_ if "bound" in row and math.isfinite(row["bound"])]
     if len(history) < 2:
         return None
     return {

@@ -21,7 +21,7 @@ BINARIZE = ("threshold", "dynamic")  # ways from grey to black and white
 
 
 def describe(
-    raw: Any, name: str = "image", likelihood: str | None = None, net: str = "auto", moved: bool | str = "auto"
+    raw: Any, name: str = "image", likelihood: str | None = None, net: str = "auto", varied: bool | str = "auto"
 ) -> ImageField:
     """Look at images: their size, layout and scale.
 
@@ -34,7 +34,7 @@ def describe(
             cut at half, or (in training) drawn anew at each step. ``None``: local where there are levels (``bernoulli``
             for two of them, ``logistic_mixture`` for more), ``normal`` for continuous values.
         net: ``"mlp"``, ``"conv"`` or ``"auto"``.
-        moved: whether training sees most of them moved, turned and stretched a little; ``"auto"``: where they are few.
+        varied: whether training sees most of them moved, turned and stretched a little; ``"auto"``: where they are few.
 
     Raises:
         DataError: no images, unequal sizes, unreadable files, infinite values.
@@ -45,8 +45,8 @@ def describe(
     """
     if net not in ("auto", "mlp", "conv"):
         raise choice("net", net, ("auto", "mlp", "conv"))
-    if moved not in ("auto", True, False):
-        raise choice("moved", moved, ("auto", True, False))
+    if varied not in ("auto", True, False):
+        raise choice("varied", varied, ("auto", True, False))
     array = to_array(raw)
     layout = layout_of(array.shape)
     data, seen = np.asarray(np.ma.getdata(array)), known_values(array)
@@ -87,7 +87,7 @@ def describe(
         net=net,
         window=window,
         binarize=binarize,
-        moved=(rows <= FEW and min(height, width) >= LARGE) if moved == "auto" else bool(moved),
+        varied=(rows <= FEW and min(height, width) >= LARGE) if varied == "auto" else bool(varied),
     )
 
 

@@ -45,7 +45,7 @@ class ImageField(Field):
         window: how far, in pixels, a pixel sees those before it; 0: pixels are independent given the latent.
         binarize: ``"threshold"``: grey levels are cut at half; ``"dynamic"``: the same, but training draws black and
             white anew at each step, with the grey level as the chance of white. Empty: levels are levels.
-        moved: whether training sees most of them moved, turned and stretched a little.
+        varied: whether training sees most of them moved, turned and stretched a little.
     """
 
     kind: ClassVar[str] = "image"
@@ -62,7 +62,7 @@ class ImageField(Field):
     net: str = "auto"
     window: int = 0
     binarize: str = ""
-    moved: bool = False
+    varied: bool = False
 
     @property
     def event(self) -> tuple[int, ...]:
@@ -291,12 +291,12 @@ class ImageField(Field):
 
     @property
     def varies(self) -> bool:
-        return self.moved or self.binarize == "dynamic"
+        return self.varied or self.binarize == "dynamic"
 
     def vary(self, value: Tensor, known: Tensor | None, rng: Random) -> tuple[Tensor, Tensor | None]:
         """Most pictures moved, turned and stretched a little, where that was asked for; black or white in place of each
         grey level, drawn anew (Burda et al., 2016), where that was; else the same pictures."""
-        if self.moved:
+        if self.varied:
             value, known = moved(self, value, known, rng)
         if self.binarize != "dynamic":
             return value, known

@@ -13,16 +13,18 @@ from typing import Any, ClassVar, TypeGuard
 import torch
 from torch import Tensor
 
-from vaery.core.errors import DataError, QueryError
+from vaery.core.errors import DataError, QueryError, choice
 from vaery.core.field import Field
 from vaery.core.random import Random
 from vaery.core.tokens import END, FIRST
 from vaery.kinds.molecule.pieces import cut, learn, names
+from vaery.kinds.molecule.rewrite import rewritten
 from vaery.kinds.molecule.smiles import Molecule, allowing, canonical, decoded, filled, molecule, split
 
 OPEN, STOP, NOTHING, BAR = "[?]", "[end]", "[nop]", "|"  # not known, the end, after the end, between pieces
 ATOM = re.compile(r"\[(?P<bond>[=#/\\]?)\d*(?P<sort>[A-Z][a-z]?)@{0,2}(H\d*)?([+-]\d+)?\]")  # a symbol that is one
 GAPS = ("nan", "<NA>", "NaT")  # how values that are none look
+FEW = 2000  # molecules; so few are written otherwise in training
 SHOWN = 3  # rows that a warning names
 
 
@@ -44,6 +46,7 @@ class MoleculeField(Field):
         pairs: codes that stand side by side so often that together they have a code of their own (:mod:`.pieces`).
         length: L, of the longest molecule in pieces and a quarter more.
         bonds: sort of atom → the most bonds it has in the data; more are never drawn.
+        varied: whether training sees half of them written from another atom on.
     """
 
     kind: ClassVar[str] = "molecule"
@@ -51,6 +54,7 @@ class MoleculeField(Field):
     pairs: tuple[tuple[int, int], ...]
     length: int
     bonds: Mapping[str, int]
+    varied: bool = False
 
     @property
     def event(self) -> tuple[int, ...]:
@@ -185,10 +189,7 @@ class MoleculeField(Field):
         instead. Where that is not it, or RDKit refuses the molecule (of random codes of the symbols of NCI, one in a
         thousand), symbols are dropped from the end until it can.
         """
-        symbols = []
-        for codes in rows:
-            ends = next((i for i, code in enumerate(codes) if code < FIRST), len(codes))
-            symbols.append(split("".join(self.pieces[code] for code in codes[:ends])))
+        symbols = [self.spelled(codes) for codes in rows]
         made, left = [""] * len(rows), list(range(len(rows)))
         while left:
             with allowing(self.bonds, others=1):
@@ -206,6 +207,18 @@ class MoleculeField(Field):
                     wrong.append(row)
             left = wrong
         return made
+
+    def spelled(self, codes: Sequence[int]) -> list[str]:
+        """The symbols of a whole molecule's codes, up to its end."""
+        ends = next((i for i, code in enumerate(codes) if code < FIRST), len(codes))
+        return split("".join(self.pieces[code] for code in codes[:ends]))
+
+    def written(self, symbols: Sequence[str]) -> list[int] | None:
+        """The inverse of :meth:`spelled`, up to the full length; ``None``: a symbol is new, or it is too long."""
+        if any(symbol not in self._code for symbol in symbols):
+            return None
+        (codes,) = cut([[self._code[symbol] for symbol in symbols]], self._first, self.pairs)
+        return [*codes, END, *[0] * (self.length - len(codes) - 1)] if len(codes) < self.length else None
 
     def _mended(self, symbols: list[str], found: Molecule | str) -> list[str]:
         """Symbols that are nearer to a molecule that can be packed: with a carbon for the last atom of a sort that
@@ -288,6 +301,14 @@ class MoleculeField(Field):
             raise QueryError(f"{self.name} was given {asked!r}, which is no molecule that can be read")
         return value, known, None
 
+    @property
+    def varies(self) -> bool:
+        return self.varied
+
+    def vary(self, value: Tensor, known: Tensor | None, rng: Random) -> tuple[Tensor, Tensor | None]:
+        """Half of the molecules written from another atom on, where that was asked for."""
+        return rewritten(self, value, known, rng) if self.varied else (value, known)
+
     def hide(self, rows: int, rng: Random) -> Tensor:
         """What to leave visible in training, ``[rows, L]``: half of the molecules whole, of the others a beginning or
         random symbols."""
@@ -345,13 +366,23 @@ def shown(text: str, most: int = 60) -> str:
     return repr(text if len(text) <= most else text[: most - 1] + "…")
 
 
-def describe(raw: Any, name: str = "molecule", likelihood: str = "autoregressive") -> MoleculeField:
+def describe(
+    raw: Any, name: str = "molecule", likelihood: str = "autoregressive", varied: bool | str = "auto"
+) -> MoleculeField:
     """Look at molecules: which symbols there are, how long they are and which bonds atoms have.
+
+    Args:
+        raw: SMILES.
+        name, likelihood: of the field.
+        varied: whether training sees half of them written from another atom on; ``"auto"``: where they are few.
 
     Raises:
         DataError: there is none that can be read; the message says what is wrong with the first.
         MissingExtra: RDKit or selfies is not installed.
+        ChoiceError: ``varied`` is neither.
     """
+    if varied not in ("auto", True, False):
+        raise choice("varied", varied, ("auto", True, False))
     texts = as_texts(raw, name)
     molecules: list[list[str]] = []
     bonds: dict[str, int] = {}
@@ -372,4 +403,7 @@ def describe(raw: Any, name: str = "molecule", likelihood: str = "autoregressive
     written = [[code[symbol] for symbol in symbols] for symbols in molecules]
     pairs = learn(written, FIRST + len(symbols))
     longest = max(map(len, cut(written, FIRST + len(symbols), pairs)))
-    return MoleculeField(name, likelihood, symbols, pairs, longest + longest // 4 + 2, dict(sorted(bonds.items())))
+    return MoleculeField(
+        name, likelihood, symbols, pairs, longest + longest // 4 + 2, dict(sorted(bonds.items())),
+        varied=len(molecules) <= FEW if varied == "auto" else bool(varied),
+    )  # fmt: skip

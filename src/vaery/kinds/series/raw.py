@@ -126,7 +126,10 @@ def _arrays(items: list[np.ndarray], container: str) -> Raw:
 
 
 def _frame(frame: Any, roles: Roles | None, sorts: Mapping[str, Any]) -> Raw:
-    roles = roles_of(frame, sorts) if roles is None else roles
+    looked = roles_of(frame, sorts)
+    roles = looked if roles is None else roles
+    if roles.time == INDEX and looked.time:  # a file has no index: its times are a column
+        roles = replace(roles, time=looked.time)
     if not roles.id and "series" in frame.columns:  # what is generated has a column for that
         roles = replace(roles, id="series")
     for name in (roles.time, roles.id):

@@ -26,6 +26,9 @@ def card(data: Mapping[str, Any]) -> str:
     if of_rows:
         words = "Held-out rows beside rows that the model made up: column by column, and how columns hang together."
         parts.append(_section("real-and-made", "Real and made", words, shots, *of_rows))
+    if "fills" in shots:
+        words = "What was filled in where stretches had been hidden, beside what was there."
+        parts.append(_section("fills", "Gaps filled", words, shots, "fills"))
     if "map" in views:
         words = (
             "Each point is a held-out row, placed by what the model encodes it as; rows that the model holds to be "

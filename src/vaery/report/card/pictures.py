@@ -28,6 +28,8 @@ def draw(views: Mapping[str, Any], jobs: Mapping[str, Any], folder: Path) -> Ite
         yield pairs(views["pairs"], folder)
     for i, view in enumerate(views.get("images", ())):
         yield images(view, folder / f"images-{i}.png")
+    if "fills" in views:
+        yield fills(views["fills"], folder)
     if "oddest" in views:
         yield surprise(views["oddest"], folder)
     if any(jobs.get(job, {}).get("curve") for job in ("predict", "impute")):
@@ -173,6 +175,36 @@ def surprise(view: Mapping[str, Any], folder: Path) -> Picture:
     axes.set_ylabel("rows", color=style.SOFT, fontsize=style.SMALL)
     return Picture(style.save(figure, folder / "surprise.png"), "All rows by their surprise",
                    "Rows far to the right are unlike the others.", width=900)  # fmt: skip
+
+
+def fills(view: Sequence[Mapping[str, Any]], folder: Path) -> Picture:
+    """Stretches of channels: what they hold, and what was put where some of it had been hidden."""
+    height = 1.75
+    whole = height * len(view) + 0.5
+    figure = style.figure(11.4, whole)
+    for i, channel in enumerate(view):
+        axes = style.plain(figure.add_axes((0.06, (whole - 0.25 - height * (i + 1) + 0.42) / whole, 0.93, 1.1 / whole)))
+        numbers = {name: np.array(channel[name], dtype=np.float64) for name in ("truth", "fill", "low", "high")}
+        hidden = np.array(channel["hidden"], dtype=bool)
+        at = channel["first"] + np.arange(len(hidden))
+        only = lambda x, where: np.where(where, x, np.nan)
+        near = hidden | np.r_[hidden[1:], False] | np.r_[False, hidden[:-1]]  # joined to what is known beside it
+        axes.fill_between(at, only(numbers["low"], hidden), only(numbers["high"], hidden), color=MADE, alpha=0.18,
+                          linewidth=0, step="mid")  # fmt: skip
+        axes.plot(at, numbers["truth"], color=REAL, linewidth=1.1)
+        axes.plot(at, only(np.where(hidden, numbers["fill"], numbers["truth"]), near), color=MADE, linewidth=1.5)
+        axes.set_xlim(at[0], at[-1])
+        axes.locator_params(axis="y", nbins=4)
+        axes.set_title(channel["channel"], loc="left", fontsize=style.PLAIN, fontweight="bold", color=style.INK, pad=3)
+    for x, name, colour in ((0.74, "■ what was there", REAL), (0.9, "■ filled in", MADE)):
+        figure.text(x, 1 - 0.06 / whole, name, fontsize=style.PLAIN, color=colour, va="top", fontweight="bold")
+    return Picture(
+        style.save(figure, folder / "fills.png"),
+        "Stretches that were hidden and filled",
+        "Held-out series (grey), what was filled in where a stretch of a channel was hidden (blue), and the interval "
+        "that is to hold nine in ten hidden values (pale).",
+        width=1060,
+    )
 
 
 def calibration(jobs: Mapping[str, Any], folder: Path) -> Picture:

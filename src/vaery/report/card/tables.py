@@ -26,13 +26,16 @@ def head(about: Mapping[str, Any]) -> str:
     """What was evaluated."""
     fitted = f" The model was fitted to {about['fitted_rows']:,} rows." if about.get("fitted_rows") else ""
     some = "" if about["rows"] == about["rows_given"] else f", drawn from {about['rows_given']:,}"
+    what = "steps" if about.get("steps") else "rows"
     learn = (
-        "Simple methods learned from one half of these rows and answered for the other."
+        ""
+        if about.get("steps")
+        else "Simple methods learned from one half of these rows and answered for the other."
         if about.get("train") is None
         else f"Simple methods learned from {about['train']:,} training rows."
     )
     return (
-        f"<header><h1>Report card</h1><p>What this model is good for, tried on {about['rows']:,} rows it never saw"
+        f"<header><h1>Report card</h1><p>What this model is good for, tried on {about['rows']:,} {what} it never saw"
         f"{some}, beside the simple methods anybody would try first.{fitted} {learn}</p></header>"
     )
 
