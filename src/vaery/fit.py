@@ -81,7 +81,7 @@ def fit(
         plan = replace(plan, least_kl=0.0)
     trainer = until_used(fit_once, make, fresh, joint, objective, plan)
     if regime.refines:
-        choices = beside(trainer, refined(priors, trainer, choices, rng), rng)
+        choices = beside(trainer, refined(priors, trainer, choices, rng), rng, verbose)
     regime.finish(trainer, rng.spawn(device=trainer.joint.device))
     model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, trainer.joint, choices
     model.rules_, model.history_, model.trouble_ = rules, trainer.state.history, trainer.state.trouble
@@ -126,23 +126,31 @@ def teach(
     model: VAE, joint: Joint, rows: Evidence, rng: Random, plan: Plan, verbose: bool | None
 ) -> tuple[dict[str, Any], Plan, float]:
     """The labels' readers taught, before all else: what was found, a plan for the time that is left, the time spent."""
+    start = time.perf_counter()
+    with threads_as_before(), telling(verbose) as tell:
+        if model.threads != "auto":
+            torch.set_num_threads(int(model.threads))
+        seconds = None if plan.seconds is None else labels.SHARE * plan.seconds
+        found = labels.teach(joint, rows, rng.spawn(device="cpu"), seconds, tell, plan.steps)
+    spent = time.perf_counter() - start
+    left = None if plan.seconds is None else max(0.2 * plan.seconds, plan.seconds - spent)
+    return found, replace(plan, seconds=left), spent
+
+
+@contextmanager
+def telling(verbose: bool | None) -> Iterator[Callable[[float], None]]:
+    """Who shows how far something is, told the share that is done."""
     from vaery.progress import watcher
 
     start = time.perf_counter()
-    with threads_as_before(), watcher(verbose) as watch:
-        if model.threads != "auto":
-            torch.set_num_threads(int(model.threads))
+    with watcher(verbose) as watch:
 
         def tell(share: float) -> None:
             if watch is not None and share > 0.02:
                 left = (time.perf_counter() - start) * (1 - share) / max(share, 1e-3)
                 watch(Progress(share, left, 0, math.nan))
 
-        seconds = None if plan.seconds is None else labels.SHARE * plan.seconds
-        found = labels.teach(joint, rows, rng.spawn(device="cpu"), seconds, tell, plan.steps)
-    spent = time.perf_counter() - start
-    left = None if plan.seconds is None else max(0.2 * plan.seconds, plan.seconds - spent)
-    return found, replace(plan, seconds=left), spent
+        yield tell
 
 
 def trained(
@@ -239,14 +247,15 @@ def refined(names: Sequence[str], trainer: Trainer, choices: Choices, rng: Rando
     return choices if found is None else replace(choices, prior=found)
 
 
-def beside(trainer: Trainer, choices: Choices, rng: Random) -> Choices:
+def beside(trainer: Trainer, choices: Choices, rng: Random, verbose: bool | None) -> Choices:
     """What the model learned beside the walk, for jobs: the fields of which it can tell whether they go with the
     others, those that it sees from afar, and the labels that it can tell off the rest."""
     joint, train = trainer.joint, trainer.train
     draw = rng.spawn(device=joint.device)
     ratios = misfit.learn(joint, train, trainer.held_out, rng=draw, steps=trainer.state.step)
     afar = coarse.learn(joint, train, rng=draw)
-    judges = labels.judge.teach(joint, train, judge, rng=draw, steps=trainer.state.step)
+    with telling(verbose) as tell:
+        judges = labels.judge.teach(joint, train, judge, rng=draw, steps=trainer.state.step, watch=tell)
     return replace(choices, ratios=ratios, coarse=afar, judges=judges)
 
 

@@ -32,7 +32,15 @@ SURE = 40  # held-out rows of a class from which that is learned for it alone
 Make = Callable[[Field, Sequence[Field]], Reader]
 
 
-def teach(joint: Joint, train: Evidence | Some, make: Make, *, rng: Random, steps: int) -> tuple[str, ...]:
+def teach(
+    joint: Joint,
+    train: Evidence | Some,
+    make: Make,
+    *,
+    rng: Random,
+    steps: int,
+    watch: Callable[[float], None] | None = None,
+) -> tuple[str, ...]:
     """Give the model a judge of each label that is known in enough rows.
 
     It is not the label's own reader (:mod:`vaery.labels.teacher`), which learned from every row there is: what real
@@ -44,11 +52,13 @@ def teach(joint: Joint, train: Evidence | Some, make: Make, *, rng: Random, step
         make: label, other fields → a reader that knows nothing.
         rng: of rows and lessons.
         steps: that the training took.
+        watch: told the share of each that is done.
 
     Returns:
         The labels.
     """
-    some = train[rng.permutation(train.rows)[:ROWS].to(train.device)]
+    rng = rng.spawn(device="cpu")
+    some = train[rng.permutation(train.rows)[:ROWS].to(train.device)].to("cpu")
     fields, found = list(joint.fields.values()), []
     for name in joint.fields:
         labels = _labels(some, name) if readable(joint.fields[name]) else torch.empty(0)
@@ -56,10 +66,9 @@ def teach(joint: Joint, train: Evidence | Some, make: Make, *, rng: Random, step
             continue
         others = [field for field in fields if field.name != name and field.name in some]
         lessons = Lessons(steps=min(STEPS, steps // EACH), labelled=64, others=0)
-        reader = make(joint.fields[name], others).to(joint.device)
-        rows = some.only(*reader.nets).to(joint.device)
-        learn(reader, rows, labels.to(joint.device), {f.name: f for f in others}, lessons, rng)
-        joint.aside[JUDGE + name] = reader
+        reader = make(joint.fields[name], others)
+        learn(reader, some.only(*reader.nets), labels, {f.name: f for f in others}, lessons, rng, watch=watch)
+        joint.aside[JUDGE + name] = reader.to(joint.device)
         found.append(name)
     return tuple(found)
 
