@@ -23,7 +23,8 @@ from vaery.labels.lessons import Lessons, learn
 from vaery.labels.reader import JUDGE, Reader
 
 ROWS, FEWEST = 20_000, 1000  # with a label: that it learns from, at most; under which it knows too little
-STEPS, EACH = 800, 10  # of its lessons, at most; and one for so many of the model's own
+STEPS, EACH = 1600, 8  # of its lessons, at most; and one for so many of the model's own
+RATE = 3e-3
 TOGETHER = 1000  # rows
 ROUNDS = 8  # in which doubted rows are drawn again; what is doubted then stays
 DOUBT = 0.05  # the share of real rows that it would doubt
@@ -65,7 +66,7 @@ def teach(
         if len(fields) < 2 or int((labels >= 0).sum()) < FEWEST or steps < EACH:
             continue
         others = [field for field in fields if field.name != name and field.name in some]
-        lessons = Lessons(steps=min(STEPS, steps // EACH), labelled=64, others=0)
+        lessons = Lessons(steps=min(STEPS, steps // EACH), labelled=64, others=0, learning_rate=RATE)
         reader = make(joint.fields[name], others)
         learn(reader, some.only(*reader.nets), labels, {f.name: f for f in others}, lessons, rng, watch=watch)
         joint.aside[JUDGE + name] = reader.to(joint.device)
