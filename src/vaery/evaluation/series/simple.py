@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Fill = Callable[[NDArray[np.int64], NDArray[np.int64], Floats], Floats]  # steps, known ones, what these hold → values
 AROUND = 25  # steps of a moving median
 
 
@@ -27,7 +30,7 @@ def carried(x: Floats, series: NDArray[np.int64]) -> Floats:
     return _each(x, series, lambda at, known, values: values[np.clip(np.searchsorted(known, at, "right") - 1, 0, None)])
 
 
-def _each(x: Floats, series: NDArray[np.int64], fill) -> Floats:
+def _each(x: Floats, series: NDArray[np.int64], fill: Fill) -> Floats:
     out = x.copy()
     for one in np.unique(series):
         rows = np.flatnonzero(series == one)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -53,6 +53,7 @@ def _otherwise(symbols: tuple[str, ...], seed: int) -> list[str]:
 
 
 @lru_cache(maxsize=1 << 14)
-def _read(symbols: tuple[str, ...]):
+def _read(symbols: tuple[str, ...]) -> Any:
+    """The molecule as RDKit has it; ``None``: it cannot read it."""
     chem, _ = need()
     return chem.MolFromSmiles(decoded(list(symbols)))
