@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from common import Clock
 from image_task import Asked, Images, images, subset
 from task import Task
 
@@ -16,11 +18,13 @@ def task(asked: Asked, name: str) -> Task:
     """Accuracy on test images: of ten neighbours in two dimensions, and of a logistic regression in sixteen."""
     methods = {
         "vaery": lambda x, seed: ours(asked, name, x, seed),
+        "vaery map": lambda x, seed: mapped(asked, name, x, seed),
         "PCA": lambda x, seed: judged(x, seed, {key: pca(x, size) for key, size in SIZES.items()}),
         "UMAP": lambda x, seed: umap(asked, x, seed),
     }
     config = {**asked.config, "data": name, "rows": ROWS, "neighbours": NEIGHBOURS}
-    return Task("map", config, lambda seed: images(asked, name), methods, frozenset({"UMAP"}), data=asked.name(name))
+    return Task("map", config, lambda seed: images(asked, name), methods, frozenset({"UMAP"}),
+                frozenset({"vaery", "vaery map"}), asked.name(name))  # fmt: skip
 
 
 def judged(x: Images, seed: int, embed: dict[str, Any]) -> dict[str, float]:
@@ -46,6 +50,18 @@ def ours(asked: Asked, name: str, x: Images, seed: int) -> dict[str, Any]:
     models = {key: asked.fit(name, x.train, seed, latent=size) for key, size in SIZES.items()}
     took = {f"{part}_{key}": value for key, (_, times) in models.items() for part, value in times.items()}
     return {**took, **judged(x, seed, {key: model.embed for key, (model, _) in models.items()})}
+
+
+def mapped(asked: Asked, name: str, x: Images, seed: int) -> dict[str, Any]:
+    """The plane that `map` shows, of the fit with sixteen numbers: t-SNE of them. It has no place for images that come
+    later: the test images are placed together with those whose labels are known."""
+    model, took = asked.fit(name, x.train, seed, latent=SIZES["probe_16d"])
+    some = subset(ROWS, len(x.train), seed)
+    together = np.concatenate([x.train[some], x.test])
+    with Clock() as clock:
+        where = model.map(together, coordinates="tsne", most=len(together), seed=seed).about["coordinates"]
+    place = lambda images: where[-len(x.test) :] if images is x.test else where[: len(some)]
+    return {**took, "map_seconds": clock.wall, **judged(x, seed, {"knn_2d": place})}
 
 
 def pca(x: Images, size: int) -> Any:

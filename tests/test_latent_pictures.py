@@ -95,7 +95,7 @@ def test_what_cannot_be_drawn_is_said(model: VAE) -> None:
 
 
 def test_a_map_places_rows_by_their_principal_components(model: VAE, tmp_path: Path) -> None:
-    drawing = model.map({"image": IMAGES}, labels=DIGITS.target[:300], across=10)
+    drawing = model.map({"image": IMAGES}, labels=DIGITS.target[:300], across=10, coordinates="pca")
     z = model.transform({"image": IMAGES}).astype(float)
     two = z @ np.linalg.eigh(np.cov(z.T))[1][:, ::-1][:, :2]  # by another road
     where = drawing.about["coordinates"]
@@ -153,7 +153,7 @@ def test_more_rows_than_asked_for_are_sampled(model: VAE) -> None:
 
 
 def test_neighbours_stay_together(model: VAE) -> None:
-    drawing = model.map({"image": IMAGES[:60]}, coordinates="tsne", across=6)
+    drawing = model.map({"image": IMAGES[:60]}, across=6)
     assert "t-SNE" in drawing.about["axes"][0]
     assert drawing.about["coordinates"].shape == (60, 2)
 

@@ -119,7 +119,7 @@ class Studies:
         self,
         X: Any,
         *,
-        coordinates: Any = "pca",
+        coordinates: Any = "tsne",
         labels: Any = None,
         across: int = 24,
         most: int = 5000,
@@ -134,8 +134,8 @@ class Studies:
 
         Args:
             X: rows.
-            coordinates: what places them: ``"pca"`` (the two directions in which they differ most), ``"tsne"``
-                (neighbours stay together), or ``[rows, 2]`` numbers.
+            coordinates: what places them: ``"tsne"`` (neighbours stay together; distances mean little), ``"pca"`` (the
+                two directions in which they differ most), or ``[rows, 2]`` numbers.
             labels: what colours them: one a row, or the name of a field, which then does not place them.
             across: squares along the longer side.
             most: of more rows, so many at random are placed.

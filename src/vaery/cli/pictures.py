@@ -50,7 +50,7 @@ def latent_map(
     model: MODEL,
     rows: ROWS,
     out: OUT,
-    coordinates: Annotated[Literal["pca", "tsne"], typer.Option(help="What places the rows.")] = "pca",
+    coordinates: Annotated[Literal["pca", "tsne"], typer.Option(help="What places the rows.")] = "tsne",
     labels: Annotated[str | None, typer.Option(help=LABELS, show_default=False)] = None,
     across: Annotated[int, typer.Option(min=2, help="Pictures along the longer side.")] = 24,
     most: Annotated[int, typer.Option(min=3, help="Of more rows, so many at random are placed.")] = 5000,
