@@ -23,7 +23,7 @@ from vaery.labels.lessons import Lessons, learn
 from vaery.labels.reader import JUDGE, Reader
 
 ROWS, FEWEST = 20_000, 1000  # with a label: that it learns from, at most; under which it knows too little
-STEPS, EACH = 1600, 8  # of its lessons, at most; and one for so many of the model's own
+STEPS, EACH = 1600, 5  # of its lessons, at most; and one for so many of the model's own
 RATE = 3e-3
 TOGETHER = 1000  # rows
 ROUNDS = 8  # in which doubted rows are drawn again; what is doubted then stays
