@@ -90,3 +90,13 @@ def test_few_labels_and_lone_fields_have_no_judge() -> None:
     assert "believed" not in model.calibration_
     alone = VAE(latent=2, width=8, steps=20, threads=1).fit(halves(1500, 0)["image"], verbose=False)
     assert alone.choices_.judges == ()
+
+
+def test_a_judge_that_is_sure_of_everything_tells_rows_apart_all_the_same(model) -> None:
+    """Probabilities of one, rounded, would all be below their own quantile."""
+    rows = packed(model, halves(1000, 4))
+    odds = judge.credence(model.joint_, rows, "side")
+    assert len(odds.unique()) > 900
+    assert bool((odds > 2).float().mean() > 0.9)
+    alone = judge.credence(model.joint_, rows[slice(7, 8)], "side")
+    assert abs(float(alone[0] - odds[7])) < judge.TIE / 10

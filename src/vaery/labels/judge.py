@@ -28,6 +28,7 @@ RATE = 3e-3
 TOGETHER = 1000  # rows
 ROUNDS = 8  # in which doubted rows are drawn again; what is doubted then stays
 DOUBT = 0.05  # the share of real rows that it would doubt
+TIE = 1e-3  # odds so near are the same: they hang on the batch that a row is in
 SURE = 40  # held-out rows of a class from which that is learned for it alone
 
 Make = Callable[[Field, Sequence[Field]], Reader]
@@ -94,18 +95,21 @@ def judge_of(joint: Joint, name: str) -> Reader | None:
 
 @torch.no_grad()
 def credence(joint: Joint, rows: Evidence, name: str) -> Tensor:
-    """``[B]`` logarithm of the probability that the judge gives the label of each row; NaN where it is not known."""
+    """``[B]`` logarithm of the odds that the judge gives the label of each row, against all others; NaN where it is not
+    known. Odds, since the probabilities of a sure judge are all alike."""
     reader, found = judge_of(joint, name), []
     assert reader is not None
     for part in batches(rows, TOGETHER):
         labels = _labels(part, name).to(joint.device)
-        said = reader.log_probs(part.only(*reader.nets)).gather(1, labels.clamp(min=0)[:, None])[:, 0]
-        found.append(torch.where(labels >= 0, said, torch.nan))
+        said = reader.last(reader.features(part.only(*reader.nets)))
+        own = labels.clamp(min=0)[:, None]
+        odds = said.gather(1, own)[:, 0] - said.scatter(1, own, -torch.inf).logsumexp(1)
+        found.append(torch.where(labels >= 0, odds, torch.nan))
     return torch.cat(found)
 
 
 def usual(joint: Joint, held_out: Evidence) -> dict[str, list[float]]:
-    """Label → for each class, what all but :data:`DOUBT` of held-out rows of that class are believed."""
+    """Label → for each class, the odds that all but :data:`DOUBT` of held-out rows of that class have at least."""
     found = {}
     for name in joint.fields:
         if name not in held_out or judge_of(joint, name) is None:
@@ -129,7 +133,7 @@ def doubted(joint: Joint, values: Mapping[str, Tensor], calibration: Mapping[str
     for name, least in ((calibration or {}).get("believed") or {}).items():
         if judge_of(joint, name) is not None:
             said, labels = credence(joint, rows, name), _labels(rows, name)
-            out |= said < torch.tensor(least, device=said.device, dtype=said.dtype)[labels]
+            out |= said < torch.tensor(least, device=said.device, dtype=said.dtype)[labels] - TIE
     return out
 
 
