@@ -11,7 +11,7 @@ from vaery.joint import Joint
 from vaery.nets.ppca import COARSE, PPCAMixture
 from vaery.surprise import BITS
 
-ROWS = 8000  # that it is fitted to, at most
+ROWS = 4000  # that it is fitted to, at most: numbers of all of them are in memory at once
 FEWEST = 20  # rows
 EACH = 250  # rows for each component …
 COMPONENTS, FACTORS = 16, 16  # … and no more than so many of them, and factors of each
@@ -66,7 +66,10 @@ def _parts(x: Tensor, components: int, rng: Random) -> Tensor:
     if components == 1:
         return torch.zeros(len(x), dtype=torch.long, device=x.device)
     with threadpool_limits(1):  # threads add up in the order they end in
-        part = KMeans(components, random_state=rng.seed() % 2**32).fit_predict(x.cpu().numpy())
+        found = KMeans(
+            components, random_state=rng.seed() % 2**32, copy_x=False
+        )  # it shifts them, and shifts them back
+        part = found.fit_predict(x.cpu().numpy())
     return torch.as_tensor(part, device=x.device).long()
 
 

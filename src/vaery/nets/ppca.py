@@ -12,6 +12,7 @@ COARSE = "coarse "  # before the name of a field: what the mixture that sees it 
 SWEEPS = 3  # in which rows go over to the component that makes them likeliest
 SPARE, POWERS = 8, 4  # directions beside those asked for, and products, of the random projection that finds them
 EACH = 4  # rows for each factor, at least
+TOGETHER = 512  # rows: what is computed of them takes several times their memory
 LEAST = 1e-4  # variance along any direction, where values are from 0 to 1
 
 
@@ -48,6 +49,9 @@ class PPCAMixture(nn.Module):
 
     def _each(self, x: Tensor) -> Tensor:
         """``[B, K]``, of each component."""
+        return torch.cat([self._some(part) for part in x.split(TOGETHER)])
+
+    def _some(self, x: Tensor) -> Tensor:
         found, (size, factors) = [], self.axes.shape[1:]
         for mean, axes, variance, rest in zip(self.mean, self.axes, self.variance, self.rest, strict=True):
             off = x.to(mean) - mean

@@ -21,8 +21,13 @@ def coarse(pictures: Tensor, levels: int) -> tuple[Tensor, Tensor]:
     >>> numbers.shape, float(numbers.min())
     (torch.Size([1, 2304]), 1.0)
     """
-    parts = [_seen(part, levels) for part in pictures.split(TOGETHER)]
-    return torch.cat([numbers for numbers, _ in parts]), torch.cat([bits for _, bits in parts])
+    small, first = _seen(pictures[:TOGETHER], levels)
+    numbers, bits = small.new_empty(len(pictures), small.shape[1]), first.new_empty(len(pictures))
+    numbers[:TOGETHER], bits[:TOGETHER] = small, first
+    for start in range(TOGETHER, len(pictures), TOGETHER):  # in place: two copies of all of them are much
+        some = slice(start, start + TOGETHER)
+        numbers[some], bits[some] = _seen(pictures[some], levels)
+    return numbers, bits
 
 
 def _seen(pictures: Tensor, levels: int) -> tuple[Tensor, Tensor]:
