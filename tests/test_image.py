@@ -725,7 +725,7 @@ def test_few_pictures_are_moved_in_training_as_what_they_were():
     assert not kind.describe(shapes, varied=False).varied
     assert not kind.describe(shapes.repeat(11, 0)).varied, "there are enough"
     assert not kind.describe(shapes[:, :15]).varied, "so small ones would be blurred"
-    with pytest.raises(ChoiceError, match="moved"):
+    with pytest.raises(ChoiceError, match="varied"):
         kind.describe(shapes, varied="often")
     value, _ = field.pack(shapes)
     other, known = field.vary(value, None, Random(0))
