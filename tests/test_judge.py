@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -52,13 +53,13 @@ def test_doubted_rows_are_drawn_again_for_their_own_label_and_others_stay(model)
     values["image"][:60] = values["image"][60:120]
     before = judge.doubted(joint, values, model.calibration_)
     assert int(before.sum()) > 20
-    made = judge.again(joint, nothing, values, model.calibration_, rng=Random(0))
+    made = judge.redraw(joint, nothing, values, model.calibration_, rng=Random(0))
     assert torch.equal(made["side"], values["side"])
     assert torch.equal(made["image"][~before], values["image"][~before])
     assert not bool(judge.doubted(joint, made, model.calibration_).any())
-    once = judge.again(joint, nothing, values, model.calibration_, rng=Random(0))
+    once = judge.redraw(joint, nothing, values, model.calibration_, rng=Random(0))
     assert torch.equal(once["image"], made["image"])
-    assert judge.again(joint, nothing, values, None, rng=Random(0)) is values
+    assert judge.redraw(joint, nothing, values, None, rng=Random(0)) is values
 
 
 def test_what_is_given_stays_given(model) -> None:
@@ -66,7 +67,7 @@ def test_what_is_given_stays_given(model) -> None:
     row = packed(model, {"side": np.array(["left"])})
     values = sample_conditional(joint, row, 50, rng=Random(0)).values
     values["image"][:25] = values["image"][:25].flip(2)  # bright on the right
-    made = judge.again(joint, row, values, model.calibration_, rng=Random(1))
+    made = judge.redraw(joint, row, values, model.calibration_, rng=Random(1))
     assert bool((made["side"] == values["side"]).all())
     bright = made["image"].float().mean((1, 3))
     assert float((bright[:, : SIDE // 2].mean(1) > bright[:, SIDE // 2 :].mean(1)).float().mean()) > 0.95
@@ -76,6 +77,8 @@ def test_the_face_asks_the_judge(model, tmp_path) -> None:
     made = model.generate(200, seed=0)
     rows = packed(model, made)
     assert not bool(judge.doubted(model.joint_, rows.values, model.calibration_).any())
+    bare = packed(model, model.generate(2000, seed=0, judged=False))
+    assert bool(judge.doubted(model.joint_, bare.values, model.calibration_).any())
     more = model.augment(halves(50, 3), target="side", n=60, seed=0)
     new = {name: value[50:] for name, value in packed(model, more).values.items()}
     assert not bool(judge.doubted(model.joint_, new, model.calibration_).any())
@@ -87,7 +90,10 @@ def test_the_face_asks_the_judge(model, tmp_path) -> None:
 def test_few_labels_and_lone_fields_have_no_judge() -> None:
     model = VAE(first=("side",), latent=2, width=8, steps=20, threads=1).fit(halves(300, 0), verbose=False)
     assert model.choices_.judges == ()
-    assert "believed" not in model.calibration_
+    assert "label_log_odds" not in model.calibration_
+    table = pd.DataFrame({"x": np.arange(1500.0) % 7, "y": np.arange(1500) % 3, "side": halves(1500, 0)["side"]})
+    cells = VAE(target="side", latent=2, width=8, steps=20, threads=1).fit(table, verbose=False)
+    assert cells.choices_.judges == (), "what tables tell of a label would look surer than it is"
     alone = VAE(latent=2, width=8, steps=20, threads=1).fit(halves(1500, 0)["image"], verbose=False)
     assert alone.choices_.judges == ()
 
@@ -95,8 +101,8 @@ def test_few_labels_and_lone_fields_have_no_judge() -> None:
 def test_a_judge_that_is_sure_of_everything_tells_rows_apart_all_the_same(model) -> None:
     """Probabilities of one, rounded, would all be below their own quantile."""
     rows = packed(model, halves(1000, 4))
-    odds = judge.credence(model.joint_, rows, "side")
+    odds = judge.log_odds(model.joint_, rows, "side")
     assert len(odds.unique()) > 900
     assert bool((odds > 2).float().mean() > 0.9)
-    alone = judge.credence(model.joint_, rows[slice(7, 8)], "side")
+    alone = judge.log_odds(model.joint_, rows[slice(7, 8)], "side")
     assert abs(float(alone[0] - odds[7])) < judge.TIE / 10

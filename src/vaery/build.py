@@ -18,6 +18,7 @@ from vaery.core.memory import keep_freed
 from vaery.core.random import isolated
 from vaery.core.stop import Same, Stop
 from vaery.joint import Joint
+from vaery.labels.judge import read_by
 from vaery.labels.reader import JUDGE, Reader
 from vaery.nets.ladder import Leave
 from vaery.nets.merge import Merge
@@ -78,7 +79,7 @@ def build(fields: Sequence[Field], choices: Choices, seed: int = 0) -> Joint:
         joint.aside.update({RATIO + name: Ratio(sum(choices.latent)) for name in choices.ratios})
         joint.aside.update({COARSE + name: PPCAMixture(*shape) for name, shape in choices.coarse.items()})
         for name in choices.judges:
-            joint.aside[JUDGE + name] = judge(joint.fields[name], [f for f in fields if f.name != name])
+            joint.aside[JUDGE + name] = judge(joint.fields[name], read_by(fields, name))
     return joint
 
 

@@ -66,10 +66,8 @@ def _parts(x: Tensor, components: int, rng: Random) -> Tensor:
     if components == 1:
         return torch.zeros(len(x), dtype=torch.long, device=x.device)
     with threadpool_limits(1):  # threads add up in the order they end in
-        found = KMeans(
-            components, random_state=rng.seed() % 2**32, copy_x=False
-        )  # it shifts them, and shifts them back
-        part = found.fit_predict(x.cpu().numpy())
+        start = KMeans(components, random_state=rng.seed() % 2**32, copy_x=False)  # rows are shifted there and back
+        part = start.fit_predict(x.cpu().numpy())
     return torch.as_tensor(part, device=x.device).long()
 
 

@@ -35,7 +35,7 @@ def plain_bits(joint: Joint, evidence: Evidence) -> Tensor | None:
 
 
 @torch.no_grad()
-def signals(joint: Joint, evidence: Evidence, bits: Tensor, *, rng: Random, draws: int = 8) -> dict[str, Tensor] | None:
+def signals(joint: Joint, evidence: Evidence, bits: Tensor, *, rng: Random) -> dict[str, Tensor] | None:
     """By name, ``[B]`` numbers by each of which a row may be odd, in bits; ``None``: there is one field and it has no
     plain code, and the surprise is all there is.
 
@@ -51,7 +51,6 @@ def signals(joint: Joint, evidence: Evidence, bits: Tensor, *, rng: Random, draw
         joint, evidence: of which rows.
         bits: ``[B]`` their surprise.
         rng: where draws come from.
-        draws: of the latent.
 
     Returns:
         ``"bits"``; ``"beyond"`` the plain code; ``"afar"``, how it looks from there, beyond that code; NaN where a

@@ -148,14 +148,14 @@ class PlainRegime(Regime[Trainer]):
         windows = {}
         if steps.applies(joint, trainer.held_out):
             windows["steps"] = steps.learn(joint, trainer.held_out, rng=stream())
-        believed = labels.judge.usual(joint, held_out)
+        log_odds = labels.judge.least_log_odds(joint, held_out)
         covered = coverage.learn(joint, held_out, rng=stream())
         return {
             **windows,
             **({"coverage": covered} if covered else {}),
             "score": sorted(round(float(s), 6) for s in scores),
             **({"odd": odd} if odd else {}),
-            **({"believed": believed} if believed else {}),
+            **({"label_log_odds": log_odds} if log_odds else {}),
             "usual": surprise.usual(joint, some, rng=stream()),
             "rows": rows.rows,
             "gaps": gaps.learn(rows, joint.fields),

@@ -81,7 +81,7 @@ def augment(
         if k:
             of_class = asked[slice(code, code + 1)]
             drawn = sample_conditional(joint, of_class, k, rng=stream).values
-            parts.append(labels.judge.again(joint, of_class, drawn, calibration, rng=stream))
+            parts.append(labels.judge.redraw(joint, of_class, drawn, calibration, rng=stream))
     asked = asked[classes.repeat_interleave(wanted)]
     new = {field: torch.cat([part[field] for part in parts]) for field in joint.fields} if parts else {}
     whole = _everywhere(joint, evidence)

@@ -108,7 +108,7 @@ def detect(
     found = shares(joint, evidence, rng=rng, draws=draws)
     scores, other = -found.total.cpu() / BITS, None
     if odd:
-        other = signals(joint, evidence, found.total, rng=rng, draws=draws)
+        other = signals(joint, evidence, found.total, rng=rng)
     if odd and other is not None:
         scores, held_out = -oddness(other, odd), odd["score"]
     if by == "fields":

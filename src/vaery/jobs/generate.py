@@ -49,6 +49,7 @@ def generate(
     temperature: float = 1.0,
     top_p: float = 1.0,
     noise: float | None = None,
+    judged: bool = True,
 ) -> Generated:
     """New rows from the model, with whatever is given held fixed.
 
@@ -57,8 +58,8 @@ def generate(
     candidates, which grows until it is worth as many independent draws as rows are asked for, or is sixteen times as
     large. How far to trust the result is its effective sample size.
 
-    Where records have a label beside other fields, a row that a classifier finds less like its label than all but a few
-    real ones is drawn again (:mod:`vaery.labels.judge`).
+    Where records have a label beside pictures or sounds, a row that a classifier finds less like its label than all but
+    one in twenty real ones is drawn again (:mod:`vaery.labels.judge`).
 
     Args:
         n: how many rows.
@@ -70,6 +71,7 @@ def generate(
         top_p: tokens are drawn from the likeliest ones that together have this share of the probability.
         noise: the share of their own spread, given the latent, that loudnesses of sounds are drawn with: 0 are the
             expected ones, 1 all that the model says. Left out, as the kind of data has it (sound: 0).
+        judged: whether that is done; without it, rows are draws from the model, whatever they look like.
 
     Returns:
         A :class:`Generated` of ``n`` rows.
@@ -85,15 +87,17 @@ def generate(
         raise QueryError(f"noise={noise} is not a share; write noise=0 for expected values, noise=1 for all there is")
     joint = joint.tempered(temperature, top_p, noise)
     rng = rng.spawn(share_rows=False)
-    evidence = evidence.to(joint.device)
+    asked = evidence = evidence.to(joint.device)
     if not evidence.values and not evidence.regions:
         values, effective = _from_prior(joint, n, rng), float(n)
     else:
         asked = _applying(joint, evidence, calibration)
         draws = sample_conditional(joint, asked, n, rng=rng, candidates=candidates)
-        values = _rounded(joint, asked, draws.values, calibration, rng, candidates)
-        effective = draws.effective_sample_size
-    values = labels.judge.again(joint, evidence, values, calibration, rng=rng, candidates=candidates)
+        values, effective = draws.values, draws.effective_sample_size
+    if judged:
+        values = labels.judge.redraw(joint, asked, values, calibration, rng=rng, candidates=candidates)
+    if asked.values or asked.regions:
+        values = _rounded(joint, asked, values, calibration, rng, candidates)
     known = _gaps(joint, evidence, calibration if nulls else None, values, rng)
     return Generated(n, values, known, {}, effective)
 

@@ -7,7 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from vaery.core.errors import DataError, choice
+from vaery.core.evidence import Evidence
 from vaery.core.field import Field
 
 UNLABELLED = -1  # scikit-learn's mark
@@ -75,6 +79,15 @@ def readable(field: Field) -> bool:
     """Whether a field is a label of a manageable number of classes."""
     cells = field.cells
     return cells is not None and len(cells) == 1 and cells[0].family is None and 2 <= cells[0].levels <= MOST_LEVELS
+
+
+def codes(rows: Evidence, name: str) -> Tensor:
+    """``[B]`` the classes of a label, -1 where it is not known."""
+    if name not in rows:
+        return torch.full((rows.rows,), -1)
+    value, known = rows.values[name], rows.known[name]
+    code = value.reshape(rows.rows, -1)[:, 0].long()
+    return code if known is None else torch.where(known.reshape(rows.rows), code, -1)
 
 
 def _replaced(raw: Any, found: Mapping[str, list[Any]], columns: Mapping[str, Any] | None) -> Found:

@@ -7,7 +7,7 @@ all but a few real ones are drawn again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from vaery.core.field import Field
 from vaery.core.random import Random
 from vaery.inference import batches, sample_conditional
 from vaery.joint import Joint
-from vaery.labels.find import readable
+from vaery.labels.find import codes, readable
 from vaery.labels.lessons import Lessons, learn
 from vaery.labels.reader import JUDGE, Reader
 
@@ -28,7 +28,7 @@ RATE = 3e-3
 TOGETHER = 1000  # rows
 ROUNDS = 8  # in which doubted rows are drawn again; what is doubted then stays
 DOUBT = 0.05  # the share of real rows that it would doubt
-TIE = 1e-3  # odds so near are the same: they hang on the batch that a row is in
+TIE = 1e-3  # log-odds so near are the same: they hang on the batch that a row is in
 SURE = 40  # held-out rows of a class from which that is learned for it alone
 
 Make = Callable[[Field, Sequence[Field]], Reader]
@@ -61,12 +61,12 @@ def teach(
     """
     rng = rng.spawn(device="cpu")
     some = train[rng.permutation(train.rows)[:ROWS].to(train.device)].to("cpu")
-    fields, found = list(joint.fields.values()), []
+    found = []
     for name in joint.fields:
-        labels = _labels(some, name) if readable(joint.fields[name]) else torch.empty(0)
-        if len(fields) < 2 or int((labels >= 0).sum()) < FEWEST or steps < EACH:
+        others = read_by(joint.fields.values(), name)
+        labels = codes(some, name) if readable(joint.fields[name]) else torch.empty(0)
+        if not others or int((labels >= 0).sum()) < FEWEST or steps < EACH:
             continue
-        others = [field for field in fields if field.name != name and field.name in some]
         lessons = Lessons(steps=min(STEPS, steps // EACH), labelled=64, others=0, learning_rate=RATE)
         reader = make(joint.fields[name], others)
         learn(reader, some.only(*reader.nets), labels, {f.name: f for f in others}, lessons, rng, watch=watch)
@@ -75,13 +75,11 @@ def teach(
     return tuple(found)
 
 
-def _labels(rows: Evidence, name: str) -> Tensor:
-    """``[B]`` codes, -1 where they are not known."""
-    if name not in rows:
-        return torch.full((rows.rows,), -1)
-    value, known = rows.values[name], rows.known[name]
-    code = value.reshape(rows.rows, -1)[:, 0].long()
-    return code if known is None else torch.where(known.reshape(rows.rows), code, -1)
+def read_by(fields: Iterable[Field], name: str) -> list[Field]:
+    """The fields that a judge of this label looks at: whole things (pictures, sounds), and no cells of tables. Their
+    densities tell classes apart well enough, and to leave out the twentieth that is least like its class would make
+    what other columns tell of it look surer than it is."""
+    return [field for field in fields if field.name != name and field.cells is None]
 
 
 def judge_of(joint: Joint, name: str) -> Reader | None:
@@ -94,13 +92,13 @@ def judge_of(joint: Joint, name: str) -> Reader | None:
 
 
 @torch.no_grad()
-def credence(joint: Joint, rows: Evidence, name: str) -> Tensor:
+def log_odds(joint: Joint, rows: Evidence, name: str) -> Tensor:
     """``[B]`` logarithm of the odds that the judge gives the label of each row, against all others; NaN where it is not
     known. Odds, since the probabilities of a sure judge are all alike."""
     reader, found = judge_of(joint, name), []
     assert reader is not None
     for part in batches(rows, TOGETHER):
-        labels = _labels(part, name).to(joint.device)
+        labels = codes(part, name).to(joint.device)
         said = reader.last(reader.features(part.only(*reader.nets)))
         own = labels.clamp(min=0)[:, None]
         odds = said.gather(1, own)[:, 0] - said.scatter(1, own, -torch.inf).logsumexp(1)
@@ -108,13 +106,13 @@ def credence(joint: Joint, rows: Evidence, name: str) -> Tensor:
     return torch.cat(found)
 
 
-def usual(joint: Joint, held_out: Evidence) -> dict[str, list[float]]:
+def least_log_odds(joint: Joint, held_out: Evidence) -> dict[str, list[float]]:
     """Label → for each class, the odds that all but :data:`DOUBT` of held-out rows of that class have at least."""
     found = {}
     for name in joint.fields:
         if name not in held_out or judge_of(joint, name) is None:
             continue
-        said, labels = credence(joint, held_out, name).cpu(), _labels(held_out, name).cpu()
+        said, labels = log_odds(joint, held_out, name).cpu(), codes(held_out, name).cpu()
         there = said.isfinite()
         if int(there.sum()) < SURE:
             continue
@@ -130,15 +128,15 @@ def doubted(joint: Joint, values: Mapping[str, Tensor], calibration: Mapping[str
     """``[n]`` bool: whole drawn rows whose label is not to be believed."""
     rows = Evidence(len(next(iter(values.values()))), values, dict.fromkeys(values))
     out = torch.zeros(rows.rows, dtype=torch.bool, device=joint.device)
-    for name, least in ((calibration or {}).get("believed") or {}).items():
+    for name, least in ((calibration or {}).get("label_log_odds") or {}).items():
         if judge_of(joint, name) is not None:
-            said, labels = credence(joint, rows, name), _labels(rows, name)
+            said, labels = log_odds(joint, rows, name), codes(rows, name)
             out |= said < torch.tensor(least, device=said.device, dtype=said.dtype)[labels] - TIE
     return out
 
 
 @torch.no_grad()
-def again(
+def redraw(
     joint: Joint,
     asked: Evidence,
     values: dict[str, Tensor],
@@ -152,17 +150,17 @@ def again(
     Args:
         asked: a single row, or alternatives: what all rows were drawn given.
         values: of whole rows ``[n, E…]``, by field.
-        calibration: :func:`usual` as ``"believed"``, if any was found.
+        calibration: :func:`least_log_odds` as ``"label_log_odds"``, if any was found.
         rng: where draws come from.
         candidates: as :func:`~vaery.inference.sample_conditional` has it.
     """
-    names = [name for name in (calibration or {}).get("believed") or {} if judge_of(joint, name) is not None]
+    names = [name for name in (calibration or {}).get("label_log_odds") or {} if judge_of(joint, name) is not None]
     for _ in range(ROUNDS if names else 0):
         wrong = doubted(joint, values, calibration).nonzero()[:, 0]
         if not len(wrong):
             break
-        codes = torch.stack([values[name][wrong].flatten(1)[:, 0] for name in names], 1)
-        kinds, which = codes.unique(dim=0, return_inverse=True)
+        labels = torch.stack([values[name][wrong].flatten(1)[:, 0] for name in names], 1)
+        kinds, which = labels.unique(dim=0, return_inverse=True)
         values = {name: value.clone() for name, value in values.items()}
         for kind in range(len(kinds)):
             rows = wrong[which == kind]

@@ -17,6 +17,7 @@ from vaery.core.random import Random, isolated
 from vaery.joint import Joint
 from vaery.labels import simple
 from vaery.labels.belief import folds, temper, tempers, weigh
+from vaery.labels.find import codes
 from vaery.labels.lessons import Lessons, learn
 from vaery.labels.reader import LINE, NAMES, NEAR, Reader, cooled, mixed
 
@@ -58,9 +59,7 @@ def teach(
     found = {}
     todo = readers(joint)
     for name, reader in todo.items():
-        value, known = rows.values[name], rows.known[name]
-        code = value.reshape(rows.rows, -1)[:, 0].long()
-        labels = code if known is None else torch.where(known.reshape(rows.rows), code, torch.full_like(code, -1))
+        labels = codes(rows, name)
         others = rows.only(*reader.nets)
         fields = {other: joint.fields[other] for other in reader.nets}
         time_left = None if seconds is None else seconds / len(todo)
