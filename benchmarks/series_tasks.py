@@ -15,6 +15,8 @@ from peer_process import run_peer
 from series_metrics import auc_pr, buffer_of, vus_pr
 from task import Task
 
+from vaery.evaluation.series import simple
+
 SCRIPT = ROOT / "benchmarks" / "series_peers.py"
 POINTS, BLOCKS = 0.1, 0.5
 SHORTEST, LONGEST = 8, 24  # steps of a block
@@ -95,21 +97,12 @@ def errors(s: Holes, fill: Any) -> dict[str, Any]:
 
 def linear(x: np.ndarray) -> np.ndarray:
     """Straight lines between known values; ends are carried on."""
-    out, at = x.copy(), np.arange(len(x))
-    for column in out.T:
-        known = np.isfinite(column)
-        column[:] = np.interp(at, at[known], column[known]) if known.any() else 0.0
-    return out
+    return simple.straight(x, np.zeros(len(x), int))
 
 
 def carried(x: np.ndarray) -> np.ndarray:
     """The last known value; before the first one, the first."""
-    out = x.copy()
-    for column in out.T:
-        known = np.isfinite(column)
-        last = np.maximum.accumulate(np.where(known, np.arange(len(x)), -1))
-        column[:] = column[np.where(last >= 0, last, known.argmax())] if known.any() else 0.0
-    return out
+    return simple.carried(x, np.zeros(len(x), int))
 
 
 def ours(asked: Asked, name: str, s: Holes, seed: int) -> dict[str, Any]:

@@ -81,14 +81,20 @@ def fit(
         plan = replace(plan, least_kl=0.0)
     trainer = until_used(fit_once, make, fresh, joint, objective, plan)
     if regime.refines:
-        choices = beside(trainer, refined(priors, trainer, choices, rng), rng, verbose)
+        with threads_as_asked(model):
+            choices = beside(trainer, refined(priors, trainer, choices, rng), rng, verbose)
     regime.finish(trainer, rng.spawn(device=trainer.joint.device))
-    model.schema_, model.fields_, model.joint_, model.choices_ = schema, schema.fields, trainer.joint, choices
-    model.rules_, model.history_, model.trouble_ = rules, trainer.state.history, trainer.state.trouble
-    model.plan_, model.private_ = asdict(trainer.plan), regime.report(trainer)
-    model.calibration_ = regime.calibrate(trainer, rows)
+    model.schema_, model.fields_, model.rules_ = schema, schema.fields, rules
+    keep(model, trainer, choices)
+    model.private_, model.calibration_ = regime.report(trainer), regime.calibrate(trainer, rows)
     if choices.readers:
         model.calibration_["labels"] = read_well
+
+
+def keep(model: VAE, trainer: Trainer, choices: Choices) -> None:
+    """What there is to know of a training, handed to the model."""
+    model.joint_, model.choices_, model.plan_ = trainer.joint, choices, asdict(trainer.plan)
+    model.history_, model.trouble_ = trainer.state.history, trainer.state.trouble
 
 
 def look_at(model: VAE, raw: Any) -> tuple[Schema, Evidence, Rules, tuple[str, ...]]:
@@ -127,9 +133,7 @@ def teach(
 ) -> tuple[dict[str, Any], Plan, float]:
     """The labels' readers taught, before all else: what was found, a plan for the time that is left, the time spent."""
     start = time.perf_counter()
-    with threads_as_before(), telling(verbose) as tell:
-        if model.threads != "auto":
-            torch.set_num_threads(int(model.threads))
+    with threads_as_asked(model), telling(verbose) as tell:
         seconds = None if plan.seconds is None else labels.SHARE * plan.seconds
         found = labels.teach(joint, rows, rng.spawn(device="cpu"), seconds, tell, plan.steps)
     spent = time.perf_counter() - start
@@ -223,6 +227,15 @@ def threads_as_before() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(most)
+
+
+@contextmanager
+def threads_as_asked(model: VAE) -> Iterator[None]:
+    """Inside, as many threads as the model was told to take; as before, if it measures what is best in training."""
+    with threads_as_before():
+        if model.threads != "auto":
+            torch.set_num_threads(int(model.threads))
+        yield
 
 
 def _trial(make: Callable[..., Trainer], joint: Joint, plan: Plan) -> Callable[[], Any]:

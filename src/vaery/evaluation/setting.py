@@ -48,7 +48,7 @@ class Setting:
 
     def rng(self, name: str) -> np.random.Generator:
         """A generator of one's own for whoever is called that."""
-        return np.random.default_rng([self.seed, zlib.crc32(name.encode())])
+        return generator(self.seed, name)
 
     @property
     def learned_from(self) -> str:
@@ -132,6 +132,11 @@ class Setting:
     def detected(self) -> tuple[Any, float]:
         """Bits and p-values of the rows as they are."""
         return self.ask("detect", self.rows, reasons=0)
+
+
+def generator(seed: int, name: str) -> np.random.Generator:
+    """The generator of whoever is called that."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
 def told(items: list[Answer], start: float, verbose: bool | None) -> Iterator[Answer]:

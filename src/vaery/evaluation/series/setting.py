@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from vaery.core.errors import DataError
 from vaery.evaluation.bootstrap import PerColumn
 from vaery.evaluation.measure import FEW
+from vaery.evaluation.setting import generator
 from vaery.schema import read
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Series:
 
     def rng(self, name: str) -> np.random.Generator:
         """A generator of one's own for whoever is called that."""
-        return np.random.default_rng([self.seed, zlib.crc32(name.encode())])
+        return generator(self.seed, name)
 
     # ------------------------------------------------------------------ the model
 

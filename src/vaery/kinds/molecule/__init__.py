@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from vaery.kinds.molecule.field import InvalidMoleculeWarning, MoleculeField, describe
+from vaery.kinds.molecule.describe import describe
+from vaery.kinds.molecule.field import MoleculeField
 from vaery.kinds.molecule.io import SUFFIXES, is_file, read, write
 from vaery.kinds.molecule.looks import is_smiles
 from vaery.kinds.molecule.nets import decoder, encoder, suggest
 from vaery.kinds.molecule.pictures import grid
 from vaery.kinds.molecule.properties import properties
+from vaery.kinds.molecule.raw import InvalidMoleculeWarning
 from vaery.kinds.molecule.smiles import to_selfies
 
 __all__ = [

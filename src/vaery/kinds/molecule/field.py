@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,24 +12,17 @@ from typing import Any, ClassVar, TypeGuard
 import torch
 from torch import Tensor
 
-from vaery.core.errors import DataError, QueryError, choice
+from vaery.core.errors import DataError, QueryError
 from vaery.core.field import Field
 from vaery.core.random import Random
 from vaery.core.tokens import END, FIRST
-from vaery.kinds.molecule.pieces import cut, learn, names
+from vaery.kinds.molecule.pieces import cut, names
+from vaery.kinds.molecule.raw import InvalidMoleculeWarning, Opened, as_texts, is_beginning, shown, warn
 from vaery.kinds.molecule.rewrite import rewritten
 from vaery.kinds.molecule.smiles import Molecule, allowing, canonical, decoded, filled, molecule, split
 
 OPEN, STOP, NOTHING, BAR = "[?]", "[end]", "[nop]", "|"  # not known, the end, after the end, between pieces
 ATOM = re.compile(r"\[(?P<bond>[=#/\\]?)\d*(?P<sort>[A-Z][a-z]?)@{0,2}(H\d*)?([+-]\d+)?\]")  # a symbol that is one
-GAPS = ("nan", "<NA>", "NaT")  # how values that are none look
-FEW = 2000  # molecules; so few are written otherwise in training
-SHOWN = 3  # rows that a warning names
-
-
-class InvalidMoleculeWarning(UserWarning):
-    """Some rows hold no molecule that can be read; they count as unknown. To have an error instead, write
-    ``warnings.simplefilter("error", vaery.kinds.molecule.InvalidMoleculeWarning)``."""
 
 
 @dataclass(frozen=True)
@@ -321,89 +313,3 @@ class MoleculeField(Field):
         values: dict[str, Any] = {k: v for k, v in data.items() if k != "kind"}
         pairs = tuple((left, right) for left, right in data["pairs"])
         return cls(**{**values, "symbols": tuple(data["symbols"]), "pairs": pairs, "bonds": dict(data["bonds"])})
-
-
-class Opened(str):
-    """SELFIES of which some is open: a beginning, or pieces between bars."""
-
-
-def is_beginning(item: Any) -> bool:
-    """Whether this is the beginning of a SELFIES, ``("[C][C]", ...)``."""
-    return isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) and item[1] is ...
-
-
-def as_texts(raw: Any, name: str) -> list[str | None]:
-    """A column of SMILES (or RDKit molecules), from whatever it comes in; ``None`` where there is nothing."""
-    items: Sequence[Any] = raw.tolist() if hasattr(raw, "tolist") else list(raw)
-    made = []
-    for row, item in enumerate(items):
-        if type(item).__module__.startswith("rdkit."):
-            from rdkit import Chem
-
-            item = Chem.MolToSmiles(item)
-        item = Opened(item[0]) if is_beginning(item) else item
-        if not (item is None or isinstance(item, str) or str(item) in GAPS):
-            raise DataError(f"{name}: row {row} holds {item!r} ({type(item).__name__}); a SMILES was expected")
-        made.append(item if isinstance(item, Opened) else item.strip() if isinstance(item, str) else None)
-    return made
-
-
-def warn(name: str, texts: Sequence[str | None], wrong: Mapping[int, str]) -> None:
-    """Say which rows hold no molecule."""
-    if not wrong:
-        return
-    some = "; ".join(f"row {row}, {shown(str(texts[row]))}, {why}" for row, why in list(wrong.items())[:SHOWN])
-    more = f" and {len(wrong) - SHOWN:,} more" if len(wrong) > SHOWN else ""
-    warnings.warn(
-        f"{name}: {len(wrong):,} of {len(texts):,} molecules cannot be used and count as unknown: {some}{more}",
-        InvalidMoleculeWarning,
-        stacklevel=3,
-    )
-
-
-def shown(text: str, most: int = 60) -> str:
-    """A SMILES in a message, shortened."""
-    return repr(text if len(text) <= most else text[: most - 1] + "…")
-
-
-def describe(
-    raw: Any, name: str = "molecule", likelihood: str = "autoregressive", varied: bool | str = "auto"
-) -> MoleculeField:
-    """Look at molecules: which symbols there are, how long they are and which bonds atoms have.
-
-    Args:
-        raw: SMILES.
-        name, likelihood: of the field.
-        varied: whether training sees half of them written from another atom on; ``"auto"``: where they are few.
-
-    Raises:
-        DataError: there is none that can be read; the message says what is wrong with the first.
-        MissingExtra: RDKit or selfies is not installed.
-        ChoiceError: ``varied`` is neither.
-    """
-    if varied not in ("auto", True, False):
-        raise choice("varied", varied, ("auto", True, False))
-    texts = as_texts(raw, name)
-    molecules: list[list[str]] = []
-    bonds: dict[str, int] = {}
-    wrong = ""
-    with allowing():
-        for row, text in enumerate(texts):
-            found = None if text is None else molecule(text)
-            if isinstance(found, Molecule):
-                molecules.append(found.symbols)
-                bonds |= {atom: most for atom, most in found.bonds if most > bonds.get(atom, 0)}
-            else:
-                wrong = wrong or f": row {row}, {shown(str(text))}, {found or 'is empty'}"
-    counts = Counter(symbol for symbols in molecules for symbol in symbols)
-    if not counts:
-        raise DataError(f"{name}: no molecule can be read{wrong}; SMILES were expected, for instance 'CCO'")
-    symbols = tuple(sorted(counts, key=lambda symbol: (-counts[symbol], symbol)))
-    code = {symbol: FIRST + i for i, symbol in enumerate(symbols)}
-    written = [[code[symbol] for symbol in symbols] for symbols in molecules]
-    pairs = learn(written, FIRST + len(symbols))
-    longest = max(map(len, cut(written, FIRST + len(symbols), pairs)))
-    return MoleculeField(
-        name, likelihood, symbols, pairs, longest + longest // 4 + 2, dict(sorted(bonds.items())),
-        varied=len(molecules) <= FEW if varied == "auto" else bool(varied),
-    )  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaery.core.errors import DataError
-from vaery.kinds.molecule.field import as_texts
+from vaery.kinds.molecule.raw import as_texts
 from vaery.kinds.molecule.smiles import allowing, need
 
 if TYPE_CHECKING:
