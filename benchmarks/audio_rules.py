@@ -8,8 +8,8 @@ from table_rules import Rule, at_least
 SCRIPT = "audio.py"
 MINUTES = (10, 8, 6, 5, 4, 3, 2)  # of a fit; a bar is that of ten, the others are shown where they were measured
 DIGITS = (
-    "new sounds given the digit, accuracy of a classifier of real clips (higher) - how a prior is fitted was "
-    "found while looking at these clips"
+    "new sounds given the digit, accuracy of a classifier of real clips (higher) - how a prior is fitted, and how "
+    "many the judge doubts, was found while looking at these clips"
 )
 DISTANCE = "clips there and back, log-mel distance in dB (lower)"
 ENCODE = "encoding on one core, times real time (higher)"

@@ -32,7 +32,10 @@ COVERAGE = ("quality", "coverage", "samples, coverage (higher)", high)
 CODECS = ("below PNG and WebP", under("PNG", "WebP"))
 FILTERS = ("total variation", "non-local means")
 NINETY_SEVEN = ("≥ .97", at_least(0.97))
-CLASSIFIED, WITHIN = "class-conditional samples, share of the class asked for", "≤ .05"
+CLASSIFIED, WITHIN = (
+    "class-conditional samples, share of the class asked for - how many the judge doubts was settled on these rows",
+    "≤ .05",
+)
 LOST = "the same, coverage lost against samples without a class"
 MIG = ("disentangle", "mig", "mutual information gap, β-TCVAE, median (higher)", high)
 SPRITES = "sprites_like 10 min"
