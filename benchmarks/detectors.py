@@ -27,13 +27,13 @@ class Setting:
 
 
 def scored(model: Any, s: Setting) -> dict[str, Any]:
-    """Ranking by bits, and what the outliers named at a false discovery rate of 0.05 are worth."""
+    """Ranking by oddness, and what the outliers named at a false discovery rate of 0.05 are worth."""
     with Clock() as clock:
         found = model.detect(s.test, fdr=0.05, reasons=0)
     named = np.asarray(found["outlier"], dtype=bool)
     false = {"false_share": float((~s.outlier[named]).mean())} if named.any() else {}
     return {
-        **ranking(s.outlier, np.asarray(found["bits"], dtype=float)),
+        **ranking(s.outlier, np.asarray(found["oddness"], dtype=float)),
         "named": int(named.sum()),
         **false,
         "query_seconds": clock.wall,

@@ -303,6 +303,7 @@ def test_who_predicts_and_scores_nonsense_is_found_out(model):
         detect=lambda raw, **_: pd.DataFrame(
             {
                 "bits": np.arange(len(raw)) * 1.0,
+                "oddness": np.arange(len(raw)) * 1.0,
                 "p_value": 0.01,
                 "reasons": [[{"cell": "none", "bits": 0.0}]] * len(raw),
             }

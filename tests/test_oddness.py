@@ -87,9 +87,8 @@ def test_simple_pictures_are_odd_among_busy_ones():
     assert np.isfinite(p(hidden)).all()
 
 
-def test_tables_are_ranked_by_their_surprise_alone():
+def test_tables_have_no_plain_code():
     x = np.random.default_rng(0).normal(size=(100, 2))
     model = VAE(latent=1, steps=10, threads=1).fit(x, verbose=False)
-    assert "odd" not in model.calibration_
-    field = model.fields_[0]
-    assert field.plain_bits(torch.zeros(1, 2, 2)) is None
+    assert set(model.calibration_["odd"]) == {"bits", "alone", "score"}
+    assert model.fields_[0].plain_bits(torch.zeros(1, 2, 2)) is None

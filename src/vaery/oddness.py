@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from vaery import coarse
+from vaery import coarse, surprise
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
 from vaery.joint import Joint
 from vaery.misfit import SIGNAL, misfits
 
 UPPER = 0.9  # the quantile whose distance from the median is the unit of oddness
-AFAR, DETAIL = "afar", ("bits", "beyond")
+AFAR, ALONE, DETAIL = "afar", "alone", ("bits", "beyond")
 HALF = 0.5  # what detail counts for where a row is seen from afar: it tells less, and has the longer tail
 
 
@@ -44,6 +45,10 @@ def signals(joint: Joint, evidence: Evidence, bits: Tensor, *, rng: Random) -> d
     of it (Serrà et al., 2020). And what a pixel's neighbours tell of it hardly hangs on what the picture shows: a four
     has the strokes of a nine. So it is also looked at from afar (:func:`vaery.coarse.bits`).
 
+    A model that learned from odd rows finds others like them likely: where a tenth of the flights are late, late is
+    how flights are, too. Their values are as rare as before, so a row is also odd by the bits of its named cells each
+    by itself, beyond the usual: as many of these count as of the surprise.
+
     And where a record has several fields, a row is odd whose fields do not go together, though each by itself is like
     others (:func:`vaery.misfit.misfits`).
 
@@ -54,7 +59,8 @@ def signals(joint: Joint, evidence: Evidence, bits: Tensor, *, rng: Random) -> d
 
     Returns:
         ``"bits"``; ``"beyond"`` the plain code; ``"afar"``, how it looks from there, beyond that code; NaN where a
-        field is not known as a whole. And ``"misfit …"`` for each of several fields.
+        field is not known as a whole. ``"alone"``, of named cells, where there are several. And ``"misfit …"`` for each
+        of several fields.
     """
     found = {"bits": bits.double().cpu()}
     plain = plain_bits(joint, evidence)
@@ -63,8 +69,16 @@ def signals(joint: Joint, evidence: Evidence, bits: Tensor, *, rng: Random) -> d
         found["beyond"] = found["bits"] - plain
     if (afar := coarse.bits(joint, evidence)) is not None:
         found[AFAR] = afar
+    if (cells := by_themselves(joint, evidence)) is not None:
+        found[ALONE] = cells
     found |= {SIGNAL + name: misfit for name, misfit in misfits(joint, evidence, rng=rng).items()}
     return found if len(found) > 1 else None
+
+
+def by_themselves(joint: Joint, evidence: Evidence) -> Tensor | None:
+    """``[B]`` bits of all named cells, each by itself; ``None``: there is one at most, and the surprise tells it."""
+    each = list(surprise.alone(joint, evidence).values())
+    return torch.cat(each, 1).sum(1).double().cpu() if sum(bits.shape[1] for bits in each) > 1 else None
 
 
 def oddness(found: Mapping[str, Tensor], usual: Mapping[str, Any]) -> Tensor:
@@ -74,11 +88,24 @@ def oddness(found: Mapping[str, Tensor], usual: Mapping[str, Any]) -> Tensor:
         found: of :func:`signals`.
         usual: of :func:`learn`; only signals that it knows count.
     """
+    return torch.stack(list(_each(found, usual).values())).amax(0)
+
+
+def odd_alone(found: Mapping[str, Tensor], usual: Mapping[str, Any]) -> Tensor:
+    """``[B]`` whether rows are odd, beyond nine of ten held-out ones, by what their cells are each by itself rather
+    than by anything else."""
+    each = _each(found, usual)
+    if ALONE not in each:
+        return torch.zeros(len(next(iter(found.values()))), dtype=torch.bool)
+    return (each[ALONE] > 1) & (each[ALONE] >= torch.stack(list(each.values())).amax(0))
+
+
+def _each(found: Mapping[str, Tensor], usual: Mapping[str, Any]) -> dict[str, Tensor]:
     each = {name: _standard(x, *usual[name]) for name, x in found.items() if name in usual}
     if AFAR in each:
         seen = each[AFAR].isfinite()
         each |= {name: torch.where(seen, HALF * each[name], each[name]) for name in DETAIL if name in each}
-    return torch.stack([x.nan_to_num(nan=-torch.inf) for x in each.values()]).amax(0)
+    return {name: x.nan_to_num(nan=-torch.inf) for name, x in each.items()}
 
 
 def learn(found: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -91,11 +118,20 @@ def learn(found: Mapping[str, Tensor]) -> dict[str, Any]:
         return {}
     found = {name: x[here] for name, x in found.items()}
     usual: dict[str, Any] = {name: _middle(x[x.isfinite()]) for name, x in found.items() if bool(x.isfinite().any())}
+    if ALONE in usual:  # in the surprise's unit: where most rows are alike cell by cell, its own is nothing
+        usual[ALONE][1] = usual["bits"][1]
     kept = {**usual, "score": _sorted(-oddness(found, usual))}
     if fields := misfitting({name: x for name, x in found.items() if name in usual}):
         together = -oddness(fields, usual)
         kept["together"] = _sorted(together[together.isfinite()])
     return kept
+
+
+def held_out(calibration: Mapping[str, Any]) -> np.ndarray:
+    """How odd held-out rows were, in the units of ``detect``'s oddness."""
+    scores = calibration["odd"]["score"] if calibration.get("odd") else calibration["score"]
+    odd = -torch.tensor(scores, dtype=torch.float64)
+    return standardised(odd, odd).numpy()
 
 
 def misfitting(found: Mapping[str, Tensor]) -> dict[str, Tensor]:

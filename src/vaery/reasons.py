@@ -13,7 +13,7 @@ from vaery.core.random import Random
 from vaery.flags import Flag
 from vaery.inference import conditionals, known_cells
 from vaery.joint import Joint
-from vaery.surprise import Shares, columns, columns_of, given_others, per_row
+from vaery.surprise import Shares, alone, columns, columns_of, given_others, per_row
 from vaery.target import hide, raw_cells
 
 TOGETHER = "together"  # what is odd about a row as a whole
@@ -58,6 +58,36 @@ def explained(
                 listed[row].append({"cell": label, "bits": here[row], **extra, **raw.get(row, {})})
     rest = [{"cell": TOGETHER, "bits": b} for b in found.together.tolist()]
     return [[*cells[:count], last] for cells, last in zip(listed, rest, strict=True)]
+
+
+def rare(
+    joint: Joint, evidence: Evidence, found: Shares, which: Tensor, calibration: Mapping[str, Any]
+) -> list[dict[str, Any] | None]:
+    """For rows that are odd by what their cells are, each by itself: the cell that costs most so, beyond the usual of
+    its column; ``None`` for the others.
+
+    Args:
+        joint, evidence: all rows.
+        found: what they cost.
+        which: ``[B]`` bool, of which rows it is asked.
+        calibration: what is usual.
+    """
+    reasons: list[dict[str, Any] | None] = [None] * evidence.rows
+    rows = which.nonzero()[:, 0]
+    if not len(rows) or "usual_alone" not in calibration:
+        return reasons
+    part = evidence[rows.to(evidence.device)]
+    each = alone(joint, part)
+    bits, known = columns(joint, part, each)
+    usual = torch.tensor(calibration["usual_alone"])[columns_of(joint, each)]
+    most, cell = (bits - usual).masked_fill(~known, -torch.inf).max(1)
+    places = [(name, i) for name, cost in each.items() for i in range(cost.shape[1])]
+    chosen = [places[i] for i in cell.tolist()]
+    raw = _raw_values(joint, part, chosen)
+    for i, (row, (name, at)) in enumerate(zip(rows.tolist(), chosen, strict=True)):
+        label, share = str((joint.fields[name].cell_names or [name])[at]), float(found.cells[name][row, at])
+        reasons[row] = {"cell": label, "bits": share, "beyond": float(most[i]), **raw[i], "why": "rare by itself"}
+    return reasons
 
 
 def _beyond(joint: Joint, evidence: Evidence, calibration: Mapping[str, Any]) -> Tensor | None:

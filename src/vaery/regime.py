@@ -157,6 +157,7 @@ class PlainRegime(Regime[Trainer]):
             **({"odd": odd} if odd else {}),
             **({"label_log_odds": log_odds} if log_odds else {}),
             "usual": surprise.usual(joint, some, rng=stream()),
+            "usual_alone": surprise.usual_alone(joint, some),
             "rows": rows.rows,
             "gaps": gaps.learn(rows, joint.fields),
             "unseen": unseen.learn(rows, joint.fields),

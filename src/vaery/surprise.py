@@ -14,6 +14,7 @@ from vaery.core.random import Random
 from vaery.core.trace import Trace
 from vaery.inference import exact, jacobians, known_cells, sliced
 from vaery.joint import Joint
+from vaery.marginal import marginal
 
 BITS = 1 / math.log(2)  # bits in a nat
 
@@ -91,6 +92,19 @@ def given_others(
     return {name: torch.cat(costs) for name, costs in found.items()}
 
 
+@torch.no_grad()
+def alone(joint: Joint, evidence: Evidence) -> dict[str, Tensor]:
+    """Field → ``[B, C]`` -log2 p(cell) of each named cell by itself, in the data's own units; zero where it is unknown.
+
+    With the same latents each time: what is usual is told apart from what is not by few bits.
+    """
+    joint, evidence = exact(joint, evidence.to(joint.device))
+    units = jacobians(joint, evidence)
+    names = [name for name in evidence.values if _named(joint, name)]
+    found = {name: marginal(joint, evidence, name, rng=Random(0, joint.device)) for name in names}
+    return {name: -BITS * (log_p + units[name] if name in units else log_p) for name, log_p in found.items()}
+
+
 def _with_latent(trace: Trace, name: str, log_p: Tensor | None = None) -> Tensor:
     """Each cell's log-probability ``[S, B, M…]``, with what a latent costs that speaks of it alone."""
     log_p = trace[name].log_p if log_p is None else log_p
@@ -114,7 +128,15 @@ def columns(joint: Joint, evidence: Evidence, cells: Mapping[str, Tensor]) -> tu
 
 def usual(joint: Joint, rows: Evidence, *, rng: Random) -> list[float]:
     """What each named column costs given all others, in bits: the mean over the rows where it is known."""
-    bits, known = columns(joint, rows, given_others(joint, rows, rng=rng))
+    return _means(*columns(joint, rows, given_others(joint, rows, rng=rng)))
+
+
+def usual_alone(joint: Joint, rows: Evidence) -> list[float]:
+    """What each named column costs by itself, as :func:`usual`."""
+    return _means(*columns(joint, rows, alone(joint, rows)))
+
+
+def _means(bits: Tensor, known: Tensor) -> list[float]:
     mean = (bits.double() * known).sum(0) / known.sum(0).clamp(min=1)
     return [round(float(cost), 6) for cost in mean]
 

@@ -103,7 +103,7 @@ def images(setting: Setting, name: str) -> dict[str, Any]:
     low, high = float(real.min()), float(real.max())
     step = max(1, -(-max(real.shape[1:3]) // MOST_PIXELS))
     small = lambda x: ((x[:, ::step, ::step] - low) / ((high - low) or 1.0)).clip(0, 1).round(3).tolist()
-    odd = np.argsort(-np.asarray(setting.detected[0]["bits"], dtype=np.float64), kind="stable")[:SHOWN]
+    odd = np.argsort(-np.asarray(setting.detected[0]["oddness"], dtype=np.float64), kind="stable")[:SHOWN]
     return {"field": name, "real": small(real[:SHOWN]), "made": small(made[:SHOWN]), "odd": small(real[odd])}
 
 
@@ -161,10 +161,10 @@ def _colours(setting: Setting, place: Place, count: int) -> dict[str, Any]:
 
 
 def oddest(setting: Setting) -> dict[str, Any] | None:
-    """The rows that surprise most, with the cells that are to blame and what was expected there."""
+    """The oddest rows, with the cells that are to blame and what was expected there."""
     whole, _ = setting.detected
     bits = np.asarray(whole["bits"], dtype=np.float64)
-    order = np.argsort(-bits, kind="stable")[:ODD]
+    order = np.argsort(-np.asarray(whole["oddness"], dtype=np.float64), kind="stable")[:ODD]
     some, usual = setting.rows.take(order), usual_bits(setting)
     answer, _ = setting.ask("detect", some, reasons=2 * REASONS)
     rows = []

@@ -18,8 +18,8 @@ from vaery.core.random import Random
 from vaery.flags import flags
 from vaery.joint import Joint
 from vaery.misfit import unfit
-from vaery.oddness import misfitting, oddness, signals, standardised
-from vaery.reasons import explained
+from vaery.oddness import misfitting, odd_alone, oddness, signals, standardised
+from vaery.reasons import explained, rare
 from vaery.surprise import BITS, shares
 
 TIE = 1e-4  # scores nearer than this are equal, whatever the last bits of a batch say
@@ -53,6 +53,11 @@ def detect(
     since strokes and textures are the same in what is odd; and, for half as much, by their surprise and by their
     surprise beyond what a plain code makes of them, since densities find simple pictures likely, whatever is on them
     (:mod:`vaery.oddness`).
+
+    Rows of several named cells are also odd by what these are each by itself: a model that learned from odd rows finds
+    more of them likely, but their values are as rare as before. The bits of each cell where nothing else is known,
+    beyond their usual sum, count as those of the surprise do. The first reason then is the rarest cell, and says
+    ``"why"``.
 
     Where a record has several fields, a row is also odd whose fields do not go together: by the bits that a field
     costs more beside the others than by itself (:mod:`vaery.misfit`). The first reason then names the field, and says
@@ -119,9 +124,10 @@ def detect(
     why: list[list[dict[str, Any]]] = [[] for _ in range(evidence.rows)]
     if reasons > 0:
         why = explained(joint, evidence, found, reasons, flagged, calibration)
-        for listed, reason in zip(why, unfit(other or {}, odd or {}), strict=False):
-            if reason is not None:
-                listed[:-1] = [reason, *listed[:-1]][:reasons]
+        if odd and other is not None:
+            _put_first(why, unfit(other, odd), reasons)
+        if odd and other is not None and by == "row":
+            _put_first(why, rare(joint, evidence, found, odd_alone(other, odd), calibration), reasons)
     rank = standardised(-scores.double(), -torch.tensor(held_out, dtype=torch.float64))
     rank = rank.masked_fill(rank.isinf(), torch.nan)  # nothing was asked of the row
     outlier = discoveries(p_value, fdr)
@@ -134,6 +140,17 @@ def _together(found: Mapping[str, Tensor] | None, odd: Mapping[str, Any] | None)
     if not fields or not odd.get("together"):
         raise QueryError("by='fields' asks whether fields go together, and rows with several are needed; leave by= out")
     return -oddness(fields, odd), odd["together"]
+
+
+def _put_first(why: list[list[dict[str, Any]]], first: Sequence[dict[str, Any] | None], most: int) -> None:
+    """A reason for each row before its others, but behind those that say why already."""
+    for listed, reason in zip(why, first, strict=True):
+        cells = listed[:-1]
+        if reason is None or any("why" in other for other in cells if other["cell"] == reason["cell"]):
+            continue
+        said = [other for other in cells if "why" in other]
+        rest = [other for other in cells if "why" not in other and other["cell"] != reason["cell"]]
+        listed[:-1] = [*said, reason, *rest][:most]
 
 
 def _steps(joint: Joint, evidence: Evidence, rng: Random, learned: Mapping[str, Any], fdr: float) -> dict[str, Any]:

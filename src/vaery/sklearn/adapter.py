@@ -60,6 +60,11 @@ class Adapter(BaseEstimator):
         X = self._rows(X)
         return np.round(self.model_.score_samples(X).astype(np.float64), DIGITS)
 
+    def _oddness(self, X: Any) -> np.ndarray:
+        """``[rows]`` how odd rows are, in double precision but without the decimals that are rounding."""
+        X = self._rows(X)
+        return np.round(np.asarray(self.model_.detect(X, reasons=0)["oddness"], dtype=np.float64), DIGITS)
+
     def _fit_model(self, X: Any, columns: Mapping[str, Any] | None = None, **settings: Any) -> VAE:
         """A fitted copy of ``model``, with other settings; ``columns``: besides what the model says of its own."""
         model: Any = VAE() if self.model is None else clone(self.model)

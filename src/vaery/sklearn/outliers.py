@@ -9,11 +9,13 @@ from sklearn.base import OutlierMixin
 
 from vaery.core.errors import ChoiceError
 from vaery.model import VAE
+from vaery.oddness import held_out
 from vaery.sklearn.adapter import Adapter
 
 
 class VAEOutlierDetector(OutlierMixin, Adapter):
-    """Odd rows by their log-probability, with scikit-learn's signs: higher is more normal, -1 is an outlier.
+    """Odd rows, as :func:`vaery.jobs.detect` ranks them, with scikit-learn's signs: higher is more normal, -1 is an
+    outlier.
 
     Fit it on ordinary rows to judge new ones (novelty detection), or on rows with some odd ones among them. For
     p-values, a false discovery rate and reasons ask ``model_.detect(X)``; for PyOD's signs take
@@ -29,7 +31,7 @@ class VAEOutlierDetector(OutlierMixin, Adapter):
 
     Attributes:
         model_: the fitted VAE.
-        offset_: the score that divides ordinary rows from outliers, nats.
+        offset_: the score that divides ordinary rows from outliers.
 
     >>> import numpy as np
     >>> x = np.random.default_rng(0).normal(size=(200, 2))
@@ -59,14 +61,14 @@ class VAEOutlierDetector(OutlierMixin, Adapter):
         X = self._rows(X, reset=True)
         self.model_ = self._fit_model(X)
         if share is None:
-            self.offset_ = fence(self.model_.calibration_["score"])
+            self.offset_ = fence(-held_out(self.model_.calibration_))
         else:
             self.offset_ = float(np.percentile(self.score_samples(X), 100 * share))
         return self
 
     def score_samples(self, X: Any) -> np.ndarray:
-        """``[rows]`` log p(x), nats: higher is more normal."""
-        return self._scores(X)
+        """``[rows]`` minus how odd rows are: 0 as the middle one of held-out rows, -1 as their odder tenth."""
+        return -self._oddness(X)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """``[rows]`` :meth:`score_samples` less ``offset_``: negative for outliers."""

@@ -26,7 +26,7 @@ class PyODDetector(Adapter):
 
     Attributes:
         model_: the fitted VAE.
-        decision_scores_: ``[rows]`` scores of the rows in :meth:`fit`, bits.
+        decision_scores_: ``[rows]`` scores of the rows in :meth:`fit`.
         threshold_: the score that divides outliers from the rest.
         labels_: ``[rows]`` 0 or 1 for the rows in :meth:`fit`.
 
@@ -66,8 +66,8 @@ class PyODDetector(Adapter):
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """``[rows]`` the surprise -log2 p(x), bits: higher is more abnormal."""
-        return -self._scores(X) / math.log(2)
+        """``[rows]`` how odd rows are: 0 as the middle one of held-out rows, 1 as their odder tenth."""
+        return self._oddness(X)
 
     def predict(self, X: Any) -> np.ndarray:
         """``[rows]`` 1 for outliers, 0 for the rest."""

@@ -7,7 +7,6 @@ Wang, 2021). That holds however heavy the tails of a column are: a value that is
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +21,7 @@ from vaery.core.evidence import Evidence
 from vaery.core.random import Random
 from vaery.inference import conditionals, known_cells, offer
 from vaery.joint import Joint
+from vaery.marginal import marginal
 from vaery.model import VAE
 from vaery.progress import watcher
 from vaery.schema import Schema
@@ -149,7 +149,7 @@ def against(joint: Joint, rows: Evidence) -> NDArray[np.float64]:
     out = []
     for start in range(0, rows.rows, BATCH):
         some = rows[slice(start, start + BATCH)]
-        found = marginal(joint, some, name)
+        found = marginal(joint, some, name, rng=Random(0))
         for p in range(int(part.max()) + 1):
             found = found - conditional(joint, some, name, (part == p).expand(some.rows, width))
         out.append(found)
@@ -164,7 +164,7 @@ def against_alone(joint: Joint, rows: Evidence, cell: NDArray[np.int64]) -> NDAr
     out = [torch.zeros(0)]
     for start in range(0, rows.rows, BATCH):
         some, mine = rows[slice(start, start + BATCH)], hidden[start : start + BATCH]
-        out.append((marginal(joint, some, name) - conditional(joint, some, name, mine))[mine])
+        out.append((marginal(joint, some, name, rng=Random(0)) - conditional(joint, some, name, mine))[mine])
     return torch.cat(out).double().numpy()
 
 
@@ -188,13 +188,3 @@ def conditional(joint: Joint, rows: Evidence, name: str, hidden: Tensor) -> Tens
     trace = offer(joint, {site.name: site.value for site in latents if site.value is not None}, rows.rows)
     density = trace[name].density.given(*known_cells(joint, some, name))
     return density.log_prob(value[None], known & hidden)[0]
-
-
-def marginal(joint: Joint, rows: Evidence, name: str) -> Tensor:
-    """``[rows, columns]`` log p(cell) with nothing else known; 0 where it is unknown itself."""
-    value, known = known_cells(joint, rows, name)
-    nothing = rows[slice(0, 1)].hide({name: torch.zeros_like(known[:1])})
-    trace = joint.infer(nothing, rng=Random(0), draws=DRAWS, only=[name])
-    density = trace[name].density.given(*known_cells(joint, nothing, name))
-    log_p = density.log_prob(value[None], known).logsumexp(0) - math.log(DRAWS)
-    return torch.where(known, log_p, 0.0)

@@ -46,7 +46,10 @@ def detect(setting: Setting) -> Tested | None:
     clean, _ = setting.detected
     dirty, seconds = setting.ask("detect", planted.rows, reasons=1, fdr=FDR)
     n, rng = len(setting.rows), setting.rng("detect")
-    odd = {"vaery": tuple(np.asarray(f["bits"], dtype=np.float64) for f in (clean, dirty)), **_simple(setting, planted)}
+    odd = {
+        "vaery": tuple(np.asarray(f["oddness"], dtype=np.float64) for f in (clean, dirty)),
+        **_simple(setting, planted),
+    }
     areas = {who: Area(before, after, there) for who, (before, after) in odd.items()}
     found = [
         compared("how well rows with an error rank above those without (AUROC)", "high", areas.pop("vaery"), areas, n,
