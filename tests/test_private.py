@@ -403,7 +403,7 @@ def test_a_budget_of_time_is_spent_by_the_steps_that_were_taken():
 
 def test_nothing_but_the_trainer_reads_numbers_off_rows(model):
     assert model.calibration_["gaps"] == {}
-    assert set(model.calibration_) == {"score", "usual", "rows", "gaps"}
+    assert set(model.calibration_) == {"score", "alone", "rows", "gaps"}
     assert all(set(row) == {"step", "seconds"} for row in model.history_)
     assert math.isnan(model.held_out_bound())
     assert model.choices_.prior == {"name": "normal"}

@@ -84,5 +84,5 @@ class PrivateRegime(Regime[PrivateTrainer]):
         stream = functools.partial(Random, 0, joint.device, share_rows=True)
         made = generate(joint, Evidence(1, {}, {}), rng=stream(), n=MOST_HELD_OUT)
         own, held = (score(joint, some.to(joint.device), rng=stream()) for some in (made, held_out))
-        usual = surprise.usual(joint, made[slice(0, MOST_USUAL)], rng=stream())
-        return {**untold, "usual": usual, "score": noisy(held, own, epsilon, trainer.state.key)}
+        usual = surprise.usual(joint, made[slice(0, MOST_USUAL)])
+        return {**untold, "alone": usual, "score": noisy(held, own, epsilon, trainer.state.key)}

@@ -17,6 +17,7 @@ from vaery.surprise import Shares, alone, columns, columns_of, given_others, per
 from vaery.target import hide, raw_cells
 
 TOGETHER = "together"  # what is odd about a row as a whole
+ANYTHING = 8  # bits: numbers that may be anything are spread over 256 times the width of their column
 ROWS = 2048  # rows whose expected values are worked out at once
 
 
@@ -28,13 +29,13 @@ def explained(
     flagged: Sequence[Flag],
     calibration: Mapping[str, Any],
 ) -> list[list[dict[str, Any]]]:
-    """The flagged cells of each row, then those that cost most beyond the usual, given the rest of the row.
+    """The flagged cells of each row, then those that most is against, given the rest of the row.
 
     Fields whose cells have no names count as a whole (pictures), or as those of their parts that have some (words,
     notes). Where nothing was learned of what is usual, cells are ranked by their packed shares.
     """
     places, bits, rank = _candidates(joint, evidence, found)
-    beyond = _beyond(joint, evidence, calibration)
+    beyond = _against(joint, evidence, calibration)
     if beyond is not None:
         at = [i for i, (_, cell) in enumerate(places) if cell is not None]
         rank[:, at] = torch.where(rank[:, at].isfinite(), beyond, rank[:, at])
@@ -74,12 +75,12 @@ def rare(
     """
     reasons: list[dict[str, Any] | None] = [None] * evidence.rows
     rows = which.nonzero()[:, 0]
-    if not len(rows) or "usual_alone" not in calibration:
+    if not len(rows) or "alone" not in calibration:
         return reasons
     part = evidence[rows.to(evidence.device)]
     each = alone(joint, part)
     bits, known = columns(joint, part, each)
-    usual = torch.tensor(calibration["usual_alone"])[columns_of(joint, each)]
+    usual = torch.tensor(calibration["alone"])[columns_of(joint, each)]
     most, cell = (bits - usual).masked_fill(~known, -torch.inf).max(1)
     places = [(name, i) for name, cost in each.items() for i in range(cost.shape[1])]
     chosen = [places[i] for i in cell.tolist()]
@@ -90,13 +91,20 @@ def rare(
     return reasons
 
 
-def _beyond(joint: Joint, evidence: Evidence, calibration: Mapping[str, Any]) -> Tensor | None:
-    """``[B, C]`` bits of each named column given the rest of its row, beyond what is usual there."""
-    if "usual" not in calibration:
+def _against(joint: Joint, evidence: Evidence, calibration: Mapping[str, Any]) -> Tensor | None:
+    """``[B, C]`` bits against each named cell: log2 of how much likelier its value is in a wrong cell than given the
+    rest of its row.
+
+    A wrong cell holds what another row holds there, or, as often, anything: :data:`ANYTHING` bits beyond what its
+    column usually costs. What is rare in its column is as rare where it is wrong, and that speaks for it.
+    """
+    if "alone" not in calibration:
         return None
     others = given_others(joint, evidence, rng=Random(0, joint.device, share_rows=True))
-    usual = torch.tensor(calibration["usual"])[columns_of(joint, others)]
-    return (columns(joint, evidence, others)[0] - usual).float()
+    cost, _ = columns(joint, evidence, others)
+    swapped, _ = columns(joint, evidence, alone(joint, evidence))
+    anything = torch.tensor(calibration["alone"])[columns_of(joint, others)] + ANYTHING
+    return (cost - 1 + torch.logaddexp2(-swapped, -anything.to(swapped))).float()
 
 
 def _flagged(joint: Joint, evidence: Evidence, count: int, flagged: Sequence[Flag]) -> list[list[dict[str, Any]]]:

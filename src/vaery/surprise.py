@@ -126,17 +126,9 @@ def columns(joint: Joint, evidence: Evidence, cells: Mapping[str, Tensor]) -> tu
     return torch.cat(bits, 1), torch.cat(known, 1)
 
 
-def usual(joint: Joint, rows: Evidence, *, rng: Random) -> list[float]:
-    """What each named column costs given all others, in bits: the mean over the rows where it is known."""
-    return _means(*columns(joint, rows, given_others(joint, rows, rng=rng)))
-
-
-def usual_alone(joint: Joint, rows: Evidence) -> list[float]:
-    """What each named column costs by itself, as :func:`usual`."""
-    return _means(*columns(joint, rows, alone(joint, rows)))
-
-
-def _means(bits: Tensor, known: Tensor) -> list[float]:
+def usual(joint: Joint, rows: Evidence) -> list[float]:
+    """What each named column costs by itself, in bits: the mean over the rows where it is known."""
+    bits, known = columns(joint, rows, alone(joint, rows))
     mean = (bits.double() * known).sum(0) / known.sum(0).clamp(min=1)
     return [round(float(cost), 6) for cost in mean]
 

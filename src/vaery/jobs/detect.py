@@ -64,8 +64,9 @@ def detect(
     ``"why"``.
 
     Reasons split the surprise up (the chain rule's terms, averaged over orders and latents); see :func:`shares` for all
-    of them. Listed are the cells of a row that cost most ``"beyond"`` the usual given the rest of the row, in bits,
-    with their shares, what they hold and what the model expected there; and last what is odd about the row as a whole
+    of them. Listed are the cells of a row that most is against: ``"beyond"`` is log2 of how much likelier its value is
+    in a wrong cell (which holds what another row holds there, or anything) than given the rest of the row. With their
+    shares, what they hold and what the model expected there; and last what is odd about the row as a whole
     ("together").
 
     Of series it is the steps that are odd: there is a row for each time step. Its bits are those of its cells, told by
