@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -169,16 +170,19 @@ def oddest(setting: Setting) -> dict[str, Any] | None:
     answer, _ = setting.ask("detect", some, reasons=2 * REASONS)
     rows = []
     for i, (row, reasons) in enumerate(zip(order, answer["reasons"], strict=True)):
-        told = [
-            {"cell": r["cell"], "bits": float(r["bits"]) - usual.get(r["cell"], 0.0), "value": short(r.get("value")),
-             "expected": short(r.get("expected"))}
-            for r in reasons
-        ]  # fmt: skip
-        told = sorted((r for r in told if r["bits"] > 0), key=lambda r: -r["bits"])[:REASONS]
+        told = sorted((_told(r, usual) for r in reasons), key=lambda r: (r["why"] is None, -r["bits"]))
+        told = [r for r in told if r["bits"] > 0][:REASONS]
         values = {p.label: short(some[p.label].iloc[i]) for p in setting.layout.places[:MOST_COLUMNS]}
         rows.append({"row": int(setting.came_as[row]), "bits": float(bits[row]), "reasons": told, "values": values,
                      "p_value": float(whole["p_value"].iloc[row])})  # fmt: skip
     return {"rows": rows, "usual": float(np.median(bits)), "of": len(bits), "bits": np.sort(bits).round(2).tolist()}
+
+
+def _told(reason: Mapping[str, Any], usual: Mapping[str, float]) -> dict[str, Any]:
+    """A reason with one number of bits: those against a cell; of what is no cell, those beyond its usual ones."""
+    bits = reason["beyond"] if "beyond" in reason else reason["bits"] - usual.get(reason["cell"], 0.0)
+    return {"cell": reason["cell"], "bits": float(bits), "value": short(reason.get("value")),
+            "expected": short(reason.get("expected")), "why": reason.get("why")}  # fmt: skip
 
 
 def usual_bits(setting: Setting) -> dict[str, float]:

@@ -160,11 +160,11 @@ def _cell(value: float | None) -> str:
 
 
 def oddest(view: Mapping[str, Any], picture: str) -> str:
-    """The rows that surprise most, each with what is to blame."""
+    """The oddest rows, each with what is to blame."""
     words = (
-        f"Of {view['of']:,} held-out rows these surprise the model most; the usual row has {view['usual']:.0f} bits. "
-        "Listed is what is to blame, in bits beyond what is usual in that column, and what the model had expected "
-        "there. Rows are numbered from 0, as they were handed in."
+        f"Of {view['of']:,} held-out rows these are the oddest; the usual row has {view['usual']:.0f} bits. Listed is "
+        "what is to blame, with the bits against it, and what the model had expected there. Rows are numbered from 0, as they "
+        "were handed in."
     )
     worst = max((r["bits"] for row in view["rows"] for r in row["reasons"]), default=1.0)
     cards = "".join(_odd(i, row, worst) for i, row in enumerate(view["rows"]))
@@ -187,6 +187,7 @@ def _reason(reason: Mapping[str, Any], worst: float) -> str:
     share = max(0.02, min(1.0, reason["bits"] / worst))
     value = f" = <b>{esc(str(reason['value']))}</b>" if reason["value"] is not None else ""
     expected = f" <small>expected {esc(str(reason['expected']))}</small>" if reason["expected"] is not None else ""
+    expected += f" <small>{esc(reason['why'])}</small>" if reason.get("why") else ""
     return (
         f'<li><span class="bar" style="width:{90 * share:.0f}px"></span><span class="b">{reason["bits"]:.1f}</span>'
         f"<span>{esc(WHOLE if reason['cell'] == 'together' else reason['cell'])}{value}{expected}</span></li>"
