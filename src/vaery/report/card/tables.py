@@ -163,8 +163,8 @@ def oddest(view: Mapping[str, Any], picture: str) -> str:
     """The oddest rows, each with what is to blame."""
     words = (
         f"Of {view['of']:,} held-out rows these are the oddest; the usual row has {view['usual']:.0f} bits. Listed is "
-        "what is to blame, with the bits against it, and what the model had expected there. Rows are numbered from 0, as they "
-        "were handed in."
+        "what is to blame, with the bits against it, and what the model had expected there. Rows are numbered from 0, "
+        "as they were handed in."
     )
     worst = max((r["bits"] for row in view["rows"] for r in row["reasons"]), default=1.0)
     cards = "".join(_odd(i, row, worst) for i, row in enumerate(view["rows"]))
