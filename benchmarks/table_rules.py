@@ -80,7 +80,18 @@ RULES = (
     Rule("synthesis", "closer_to_train", "nearer to train than to held-out", near(0.5), "≤ .53", at_most(0.53)),
     Rule("given", "rows_per_second", "conditions met by one row in a thousand, rows/s", high, "≥ 1000", at_least(1000)),
     Rule("given", "ratio", "the same, distance over that of real samples", low, "≤ 1.2", at_most(1.2)),
-    Rule("augment", "f1", "a class of 2 %, F1 (higher)", high, "≥ SMOTE-NC", over("SMOTE-NC"), shown="SMOTE-NC"),
+    *(
+        Rule(
+            "augment",
+            metric,
+            f"a class of 2 %, {what} (higher)",
+            high,
+            "≥ SMOTE-NC",
+            over("SMOTE-NC"),
+            shown="SMOTE-NC",
+        )
+        for metric, what in (("f1", "F1 at one half"), ("average_precision", "average precision"))
+    ),
     *(
         Rule("optimise", f"best_{n}", f"a function raised in {n} calls, its best in standard deviations (higher)", high)
         for n in (50, 100, 500)
