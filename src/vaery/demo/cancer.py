@@ -80,11 +80,11 @@ def find_malignant(of_benign: VAE, rows: pd.DataFrame, test: pd.DataFrame) -> Co
     from sklearn.metrics import roc_auc_score
 
     malignant = (test[TARGET] == "malignant").to_numpy()
-    area = lambda surprise: float(roc_auc_score(malignant, surprise))
+    area = lambda oddness: float(roc_auc_score(malignant, oddness))
     known, asked = standardised(benign(rows), measured(test))
     return Comparison(
         NAME, "find malignant tumours, knowing only benign ones", "AUROC", "high",
-        area(-of_benign.score_samples(measured(test))),
+        area(of_benign.detect(measured(test), reasons=0)["oddness"]),
         (
             ("PCA error", area(baselines.linear_error(known, asked, components=10))),
             ("kNN distance", area(baselines.distance_to_neighbours(known, asked))),

@@ -143,10 +143,10 @@ def find_odd(model: VAE, rows: Digits, test: Digits) -> Comparison:
     from sklearn.metrics import roc_auc_score
 
     mixed, odd = with_oddities(test, np.random.default_rng(0))
-    surprise = -model.score_samples({"image": mixed.images})
+    oddness = model.detect({"image": mixed.images}, reasons=0)["oddness"]
     return Comparison(
         NAME, "find the odd ones", f"AUROC for {int(odd.sum())} digits turned or glued from two", "high",
-        float(roc_auc_score(odd, surprise)),
+        float(roc_auc_score(odd, oddness)),
         (("PCA error", float(roc_auc_score(odd, baselines.linear_error(rows.flat, mixed.flat, components=30)))),
          ("kNN distance", float(roc_auc_score(odd, baselines.distance_to_neighbours(rows.flat, mixed.flat))))),
     )  # fmt: skip
