@@ -29,8 +29,9 @@ print(faults() - before)
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library keeps memory as it likes")
 def test_blocks_that_come_again_have_no_new_pages() -> None:
     plain = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")} | {"OMP_NUM_THREADS": "1"}
-    new = {
-        how: int(subprocess.run([sys.executable, "-c", COUNT, how], env=plain, capture_output=True, check=True).stdout)
-        for how in ("kept", "left")
-    }
-    assert new["kept"] < 0.2 * new["left"], new
+    ask = lambda how: int(
+        subprocess.run([sys.executable, "-c", COUNT, how], env=plain, capture_output=True, check=True).stdout
+    )
+    # where blocks come to lie hangs on the process: now and then one of eight is new with it, or seven are not without
+    new = {how: sorted(ask(how) for _ in range(3)) for how in ("kept", "left")}
+    assert new["kept"][1] < 0.2 * new["left"][1], new
