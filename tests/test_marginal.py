@@ -106,7 +106,6 @@ def test_one_named_cell_is_told_by_the_surprise() -> None:
     assert "odd" not in model.calibration_
     found = model.detect(x, reasons=0)
     scores = -np.array(model.calibration_["score"]) * BITS
-    assert (np.sort(found["bits"])[::-1].argmax()) == 0
     assert np.corrcoef(found["bits"], found["oddness"])[0, 1] == pytest.approx(1)
     assert held_out(model.calibration_).max() == pytest.approx(
         (scores.max() - np.sort(scores)[(len(scores) - 1) // 2])

@@ -15,6 +15,7 @@ from vaery import VAE, between, one_of
 from vaery.core.errors import ChoiceError, DataError, ModelFileError, NotFitted, QueryError
 from vaery.core.random import Random
 from vaery.refine import aggregated
+from vaery.surprise import alone
 
 
 def small() -> VAE:
@@ -131,11 +132,14 @@ def test_oddness_ranks_rows_as_their_p_values_do_and_beyond_the_smallest(model: 
     assert (np.diff(found["p_value"].to_numpy()[order]) <= 0).all()
     assert found["p_value"].iloc[3] == found["p_value"].iloc[4] == found["p_value"].min()
     assert found["oddness"].iloc[4] > found["oddness"].iloc[3] > 1
-    held_out = -np.array(model.calibration_["odd"]["score"])
-    middle, unit = model.calibration_["odd"]["bits"]
-    least = (found["bits"] - middle) / unit  # more, where cells are rarer each by itself than they are together
+    usual = model.calibration_["odd"]
+    (cells,) = alone(model.joint_, model.schema_.pack(rows)).values()
+    signals = (("bits", found["bits"].to_numpy()), ("alone", cells.sum(1).numpy()))
+    odd = np.max([(x - usual[name][0]) / usual[name][1] for name, x in signals], axis=0)
+    held_out = -np.array(usual["score"])
     half = np.sort(held_out)[(len(held_out) - 1) // 2]
-    assert (found["oddness"] >= (least - half) / (np.quantile(held_out, 0.9) - half) - 1e-3).all()
+    expected = (odd - half) / (np.quantile(held_out, 0.9) - half)
+    np.testing.assert_allclose(found["oddness"], expected, rtol=1e-3, atol=1e-3)
 
 
 def test_predict_does_not_look_at_the_target(model: VAE, frame: pd.DataFrame) -> None:

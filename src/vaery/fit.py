@@ -81,14 +81,21 @@ def fit(
         plan = replace(plan, least_kl=0.0)
     trainer = until_used(fit_once, make, fresh, joint, objective, plan)
     if regime.refines:
-        with threads_as_asked(model):
-            choices = beside(trainer, refined(priors, trainer, choices, rng), rng, verbose)
+        choices = finished(model, trainer, choices, priors, rng, verbose)
     regime.finish(trainer, rng.spawn(device=trainer.joint.device))
     model.schema_, model.fields_, model.rules_ = schema, schema.fields, rules
     keep(model, trainer, choices)
     model.private_, model.calibration_ = regime.report(trainer), regime.calibrate(trainer, rows)
     if choices.readers:
         model.calibration_["labels"] = read_well
+
+
+def finished(
+    model: VAE, trainer: Trainer, choices: Choices, priors: tuple[str, ...], rng: Random, verbose: bool | None
+) -> Choices:
+    """What is learned of the rows once the walk is trained: a better prior, and what jobs keep beside the walk."""
+    with threads_as_asked(model):
+        return beside(trainer, refined(priors, trainer, choices, rng), rng, verbose)
 
 
 def keep(model: VAE, trainer: Trainer, choices: Choices) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaery import coarse, surprise
+from vaery import coarse
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
 from vaery.joint import Joint
@@ -36,7 +36,9 @@ def plain_bits(joint: Joint, evidence: Evidence) -> Tensor | None:
 
 
 @torch.no_grad()
-def signals(joint: Joint, evidence: Evidence, bits: Tensor, *, rng: Random) -> dict[str, Tensor] | None:
+def signals(
+    joint: Joint, evidence: Evidence, bits: Tensor, cells: Mapping[str, Tensor], *, rng: Random
+) -> dict[str, Tensor] | None:
     """By name, ``[B]`` numbers by each of which a row may be odd, in bits; ``None``: there is one field and it has no
     plain code, and the surprise is all there is.
 
@@ -55,6 +57,7 @@ def signals(joint: Joint, evidence: Evidence, bits: Tensor, *, rng: Random) -> d
     Args:
         joint, evidence: of which rows.
         bits: ``[B]`` their surprise.
+        cells: of :func:`vaery.surprise.alone`.
         rng: where draws come from.
 
     Returns:
@@ -69,16 +72,10 @@ def signals(joint: Joint, evidence: Evidence, bits: Tensor, *, rng: Random) -> d
         found["beyond"] = found["bits"] - plain
     if (afar := coarse.bits(joint, evidence)) is not None:
         found[AFAR] = afar
-    if (cells := by_themselves(joint, evidence)) is not None:
-        found[ALONE] = cells
+    if sum(each.shape[1] for each in cells.values()) > 1:  # of a single cell the surprise tells as much
+        found[ALONE] = torch.cat(list(cells.values()), 1).sum(1).double().cpu()
     found |= {SIGNAL + name: misfit for name, misfit in misfits(joint, evidence, rng=rng).items()}
     return found if len(found) > 1 else None
-
-
-def by_themselves(joint: Joint, evidence: Evidence) -> Tensor | None:
-    """``[B]`` bits of all named cells, each by itself; ``None``: there is one at most, and the surprise tells it."""
-    each = list(surprise.alone(joint, evidence).values())
-    return torch.cat(each, 1).sum(1).double().cpu() if sum(bits.shape[1] for bits in each) > 1 else None
 
 
 def oddness(found: Mapping[str, Tensor], usual: Mapping[str, Any]) -> Tensor:

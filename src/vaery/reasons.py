@@ -13,7 +13,7 @@ from vaery.core.random import Random
 from vaery.flags import Flag
 from vaery.inference import conditionals, known_cells
 from vaery.joint import Joint
-from vaery.surprise import Shares, alone, columns, columns_of, given_others, per_row
+from vaery.surprise import Shares, columns, columns_of, given_others, per_row
 from vaery.target import hide, raw_cells
 
 TOGETHER = "together"  # what is odd about a row as a whole
@@ -25,6 +25,7 @@ def explained(
     joint: Joint,
     evidence: Evidence,
     found: Shares,
+    cells: Mapping[str, Tensor],
     count: int,
     flagged: Sequence[Flag],
     calibration: Mapping[str, Any],
@@ -35,7 +36,7 @@ def explained(
     notes). Where nothing was learned of what is usual, cells are ranked by their packed shares.
     """
     places, bits, rank = _candidates(joint, evidence, found)
-    beyond = _against(joint, evidence, calibration)
+    beyond = _against(joint, evidence, cells, calibration)
     if beyond is not None:
         at = [i for i, (_, cell) in enumerate(places) if cell is not None]
         rank[:, at] = torch.where(rank[:, at].isfinite(), beyond, rank[:, at])
@@ -62,7 +63,12 @@ def explained(
 
 
 def rare(
-    joint: Joint, evidence: Evidence, found: Shares, which: Tensor, calibration: Mapping[str, Any]
+    joint: Joint,
+    evidence: Evidence,
+    found: Shares,
+    cells: Mapping[str, Tensor],
+    which: Tensor,
+    calibration: Mapping[str, Any],
 ) -> list[dict[str, Any] | None]:
     """For rows that are odd by what their cells are, each by itself: the cell that costs most so, beyond the usual of
     its column; ``None`` for the others.
@@ -70,6 +76,7 @@ def rare(
     Args:
         joint, evidence: all rows.
         found: what they cost.
+        cells: what their cells cost each by itself.
         which: ``[B]`` bool, of which rows it is asked.
         calibration: what is usual.
     """
@@ -78,7 +85,7 @@ def rare(
     if not len(rows) or "alone" not in calibration:
         return reasons
     part = evidence[rows.to(evidence.device)]
-    each = alone(joint, part)
+    each = {name: cost[rows.to(cost.device)] for name, cost in cells.items()}
     bits, known = columns(joint, part, each)
     usual = torch.tensor(calibration["alone"])[columns_of(joint, each)]
     most, cell = (bits - usual).masked_fill(~known, -torch.inf).max(1)
@@ -91,7 +98,9 @@ def rare(
     return reasons
 
 
-def _against(joint: Joint, evidence: Evidence, calibration: Mapping[str, Any]) -> Tensor | None:
+def _against(
+    joint: Joint, evidence: Evidence, cells: Mapping[str, Tensor], calibration: Mapping[str, Any]
+) -> Tensor | None:
     """``[B, C]`` bits against each named cell: log2 of how much likelier its value is in a wrong cell than given the
     rest of its row.
 
@@ -102,7 +111,7 @@ def _against(joint: Joint, evidence: Evidence, calibration: Mapping[str, Any]) -
         return None
     others = given_others(joint, evidence, rng=Random(0, joint.device, share_rows=True))
     cost, _ = columns(joint, evidence, others)
-    swapped, _ = columns(joint, evidence, alone(joint, evidence))
+    swapped, _ = columns(joint, evidence, cells)
     anything = torch.tensor(calibration["alone"])[columns_of(joint, others)] + ANYTHING
     return (cost - 1 + torch.logaddexp2(-swapped, -anything.to(swapped))).float()
 

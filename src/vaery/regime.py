@@ -143,7 +143,8 @@ class PlainRegime(Regime[Trainer]):
         some = train[torch.arange(min(train.rows, MOST_USUAL))].to(joint.device)
         stream = functools.partial(Random, 0, joint.device, share_rows=True)
         scores = score(joint, held_out, rng=stream())
-        found = oddness.signals(joint, held_out, -scores * surprise.BITS, rng=stream())
+        cells = surprise.alone(joint, held_out)
+        found = oddness.signals(joint, held_out, -scores * surprise.BITS, cells, rng=stream())
         odd = {} if found is None else oddness.learn(found)
         windows = {}
         if steps.applies(joint, trainer.held_out):

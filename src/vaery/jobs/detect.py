@@ -20,7 +20,7 @@ from vaery.joint import Joint
 from vaery.misfit import unfit
 from vaery.oddness import misfitting, odd_alone, oddness, signals, standardised
 from vaery.reasons import explained, rare
-from vaery.surprise import BITS, shares
+from vaery.surprise import BITS, alone, shares
 
 TIE = 1e-4  # scores nearer than this are equal, whatever the last bits of a batch say
 FEW = 50  # held-out scores under which there is no tail to speak of
@@ -57,7 +57,7 @@ def detect(
     Rows of several named cells are also odd by what these are each by itself: a model that learned from odd rows finds
     more of them likely, but their values are as rare as before. The bits of each cell where nothing else is known,
     beyond their usual sum, count as those of the surprise do. The first reason then is the rarest cell, and says
-    ``"why"``.
+    ``"why"``; its ``"beyond"`` are its bits by itself, beyond the usual of its column.
 
     Where a record has several fields, a row is also odd whose fields do not go together: by the bits that a field
     costs more beside the others than by itself (:mod:`vaery.misfit`). The first reason then names the field, and says
@@ -112,9 +112,9 @@ def detect(
         return _steps(joint, evidence, rng, calibration["steps"], fdr)
     flagged = flags(joint.fields, evidence, calibration)
     found = shares(joint, evidence, rng=rng, draws=draws)
-    scores, other = -found.total.cpu() / BITS, None
+    scores, other, cells = -found.total.cpu() / BITS, None, alone(joint, evidence)
     if odd:
-        other = signals(joint, evidence, found.total, rng=rng)
+        other = signals(joint, evidence, found.total, cells, rng=rng)
     if odd and other is not None:
         scores, held_out = -oddness(other, odd), odd["score"]
     if by == "fields":
@@ -124,11 +124,11 @@ def detect(
         p_value[flag.row] = min(float(p_value[flag.row]), flag.p_value)
     why: list[list[dict[str, Any]]] = [[] for _ in range(evidence.rows)]
     if reasons > 0:
-        why = explained(joint, evidence, found, reasons, flagged, calibration)
+        why = explained(joint, evidence, found, cells, reasons, flagged, calibration)
         if odd and other is not None:
             _put_first(why, unfit(other, odd), reasons)
         if odd and other is not None and by == "row":
-            _put_first(why, rare(joint, evidence, found, odd_alone(other, odd), calibration), reasons)
+            _put_first(why, rare(joint, evidence, found, cells, odd_alone(other, odd), calibration), reasons)
     rank = standardised(-scores.double(), -torch.tensor(held_out, dtype=torch.float64))
     rank = rank.masked_fill(rank.isinf(), torch.nan)  # nothing was asked of the row
     outlier = discoveries(p_value, fdr)

@@ -77,8 +77,9 @@ def augmentation_gain(
     from sklearn.model_selection import StratifiedKFold, check_cv
     from sklearn.utils import _safe_indexing
 
-    shuffled = StratifiedKFold(cv, shuffle=True, random_state=0) if isinstance(cv, int) else cv
-    folds = list(check_cv(shuffled, y, classifier=True).split(np.zeros(len(y)), y))  # type: ignore[union-attr]
+    shuffled: Any = StratifiedKFold(cv, shuffle=True, random_state=0) if isinstance(cv, int) else cv
+    splitter: Any = check_cv(shuffled, y, classifier=True)
+    folds = list(splitter.split(np.zeros(len(y)), y))
     score = get_scorer(scoring)
     pairs, ratio = [], []
     for train, test in folds:

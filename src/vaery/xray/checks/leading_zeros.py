@@ -18,7 +18,8 @@ def leading_zeros(table: Table) -> Iterator[Finding]:
     for column in table:
         if column.text is None or column.spec.type != "int64":
             continue
-        padded = pc.match_substring_regex(column.text, r"^\s*0\d+\s*$").to_numpy()  # type: ignore[attr-defined]
+        zeros = pc.MatchSubstringOptions(r"^\s*0\d+\s*$")
+        padded = pc.call_function("match_substring_regex", [column.text], zeros).to_numpy()
         if np.count_nonzero(padded) < 2:
             continue
         example = column.text[int(padded.argmax())].as_py()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,7 +109,7 @@ def _ordinary(column: Seen, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     return (column.clean[rows] >= low) & (column.clean[rows] <= high)
 
 
-def _show(column: Seen, value: object) -> str:
+def _show(column: Seen, value: Any) -> str:
     if isinstance(value, str) or column.x is None:
         return repr(value)
-    return f"about {column.show(float(value))}"  # type: ignore[arg-type]
+    return f"about {column.show(float(value))}"
