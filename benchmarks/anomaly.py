@@ -9,12 +9,13 @@ fills tables of under 1,000 rows up with copies before it splits them).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import datasets
 import numpy as np
 from detectors import Setting, peer, scored
-from task import Asked, Task, fit
+from task import SEVERAL, Asked, Task, fit
 
 MOST = 10_000  # rows of a table
 PEERS = ("VAE", "IForest", "ECOD", "COPOD", "HBOS", "KNN", "LOF", "OCSVM")
@@ -32,12 +33,14 @@ def task(asked: Asked, name: str, what: str, split: Callable[[np.ndarray, np.nda
     def setting(seed: int) -> Setting:
         return split(*datasets.anomalies(asked.data, name, MOST, seed), seed)
 
-    def ours(s: Setting, seed: int) -> dict[str, Any]:
-        model, took = fit(asked, s.train, seed)
+    def ours(s: Setting, seed: int, members: int = 1) -> dict[str, Any]:
+        model, took = fit(asked, s.train, seed, members=members)
         return {**scored(model, s), **took}
 
-    methods = {"vaery": ours, **{f"PyOD {name}": peer(name, asked) for name in PEERS}}
-    return Task(what, {"most": MOST, "quick": asked.quick}, setting, methods, data=name)
+    mine = {"vaery": ours, SEVERAL: partial(ours, members=3)}
+    methods = {**mine, **{f"PyOD {name}": peer(name, asked) for name in PEERS}}
+    config = {"most": MOST, "quick": asked.quick}
+    return Task(what, config, setting, methods, once=frozenset({SEVERAL}), ours=frozenset(mine), data=name)
 
 
 def halves(x: np.ndarray, outlier: np.ndarray, seed: int) -> Setting:

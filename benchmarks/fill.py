@@ -7,6 +7,7 @@ that were null to begin with are nobody's truth and are not scored.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import datasets
@@ -16,13 +17,14 @@ import pandas as pd
 from census import numeric, sample, textual
 from common import Clock
 from metrics import crps
-from task import Asked, Task, fit
+from task import SEVERAL, Asked, Task, fit
 
 DRAWS = 20
 SHARE = 0.3
 MOST = 4000  # rows of a table
 PATTERNS = ("MCAR", "MAR")
 NUMERIC = tuple(f"{name} {pattern}" for name in datasets.NUMERIC for pattern in PATTERNS)
+OURS = frozenset({"vaery", SEVERAL})
 MIXED = ("german_credit", "bank_marketing", "adult")
 
 
@@ -46,7 +48,7 @@ def numbers(asked: Asked, name: str) -> Task:
 
     others = {**imputers.METHODS, **imputers.NUMERIC, **imputers.peers(asked)}
     config = {"rows": rows, "share": SHARE, "draws": DRAWS, "pattern": pattern}
-    return Task("impute", config, setting, methods(asked, others), once=imputers.SLOW, data=name)
+    return Task("impute", config, setting, methods(asked, others), once=imputers.SLOW | {SEVERAL}, ours=OURS, data=name)
 
 
 def mixed(asked: Asked, name: str) -> Task:
@@ -59,19 +61,20 @@ def mixed(asked: Asked, name: str) -> Task:
 
     others = {**imputers.METHODS, **imputers.peers(asked)}
     config = {"rows": rows, "share": SHARE, "draws": DRAWS, "pattern": "MCAR"}
-    return Task("mixed", config, setting, methods(asked, others), once=imputers.SLOW, data=name)
+    return Task("mixed", config, setting, methods(asked, others), once=imputers.SLOW | {SEVERAL}, ours=OURS, data=name)
 
 
 def methods(asked: Asked, others: dict[str, Any]) -> dict[str, Any]:
-    def ours(s: Setting, seed: int) -> dict[str, Any]:
-        model, took = fit(asked, s.holed, seed)
+    def ours(s: Setting, seed: int, members: int = 1) -> dict[str, Any]:
+        model, took = fit(asked, s.holed, seed, members=members)
         with Clock() as clock:
             found = model.impute(s.holed, interval=0.9, seed=seed, everywhere=True)
             draws = model.impute(s.holed, draws=DRAWS, seed=seed, everywhere=True)
         interval = found["low"], found["high"]
         return {**judge(s, found["value"], draws, interval), **took, "query_seconds": clock.wall}
 
-    return {"vaery": ours, **{name: other(imputer) for name, imputer in others.items()}}
+    mine = {"vaery": ours, SEVERAL: partial(ours, members=3)}
+    return {**mine, **{name: other(imputer) for name, imputer in others.items()}}
 
 
 def other(imputer: Any) -> Any:

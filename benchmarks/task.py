@@ -9,6 +9,8 @@ from typing import Any
 
 from common import Clock
 
+SEVERAL = "vaery three members"  # an ensemble, beside the default; once, since it takes three times as long
+
 
 @dataclass(frozen=True)
 class Asked:

@@ -17,7 +17,19 @@ import pytest
 SRC = Path(__file__).parent.parent / "src" / "vaery"
 
 FAMILIES = {"likelihoods", "priors", "posteriors", "objectives", "coding"}
-ENGINE = {"adamw", "joint", "build", "train", "checkpoint", "gaps", "storage", "inference", "refine", "target"}
+ENGINE = {
+    "adamw",
+    "joint",
+    "ensemble",
+    "build",
+    "train",
+    "checkpoint",
+    "gaps",
+    "storage",
+    "inference",
+    "refine",
+    "target",
+}
 ENGINE |= {"flags", "unseen"}  # what rows hold that no evidence can
 ENGINE |= {"corruptions", "restore"}  # what pictures were before something happened to them
 ENGINE |= {"surprise", "marginal", "oddness", "misfit", "coarse"}  # how improbable rows are
@@ -35,6 +47,7 @@ FACE = {
     "answer",
     "rowwise",
     "fit",
+    "turns",
     "advice",
     "file",
     "progress",

@@ -18,7 +18,7 @@ from vaery.core.random import Random
 from vaery.kinds import series
 from vaery.kinds.series.field import SeriesField
 from vaery.kinds.series.windows import cut, lay, stitch
-from vaery.nets.bridge import FAR, bridge
+from vaery.nets.bridge import CLASSES, FAR, bridge
 from vaery.regime import apart, overlap
 from vaery.unseen import Rows
 
@@ -112,6 +112,14 @@ def test_held_out_windows_share_no_step_with_the_others():
 
 
 # ------------------------------------------------------------------ the line
+
+
+def test_what_is_to_come_is_told_apart_from_a_gap() -> None:
+    seen = torch.tensor([0, 1, 0, 0, 0, 1, 0, 0, 0], dtype=torch.bool).view(1, 9, 1)
+    remote = bridge(torch.zeros(1, 9, 1), seen, torch.arange(9.0)[None]).remote.flatten().tolist()
+    assert remote == [5, 0, 0, 1, 0, 0, 5, 6, 6]
+    nothing = bridge(torch.zeros(1, 9, 1), seen & False, torch.arange(9.0)[None]).remote
+    assert set(nothing.flatten().tolist()) == {CLASSES - 1}
 
 
 def test_the_line_is_linear_interpolation_in_time():

@@ -16,6 +16,7 @@ from vaery.cli.app import app
 from vaery.core.errors import ChoiceError, DataError, QueryError
 from vaery.evaluation.measure import BETTER, KEPT, MISSED, WORSE
 from vaery.evaluation.series import checks, simple
+from vaery.evaluation.series.forecast import forecast
 from vaery.evaluation.series.run import run
 from vaery.evaluation.series.setting import Series
 
@@ -82,7 +83,7 @@ def odd(knows: bool) -> Any:
 
 def test_who_knows_the_truth_is_better_at_everything(model) -> None:
     found = card(Stub(model, {"impute": filled(0.0), "detect": odd(True)}), tides())
-    assert found.verdicts == {"impute": BETTER, "detect": BETTER}
+    assert found.verdicts == {"impute": BETTER, "forecast": BETTER, "detect": BETTER}
     assert all(m.ours < 1e-9 for m in found["impute"].measures if not m.promise)
     assert found["detect"].measures[0].ours == 1
     assert found["detect"].measures[1].ours == 1
@@ -91,7 +92,7 @@ def test_who_knows_the_truth_is_better_at_everything(model) -> None:
 
 def test_who_does_not_is_found_out(model) -> None:
     found = card(Stub(model, {"impute": filled(50.0), "detect": odd(False)}), tides())
-    assert found.verdicts == {"impute": WORSE, "detect": WORSE}
+    assert found.verdicts == {"impute": WORSE, "forecast": WORSE, "detect": WORSE}
     assert {m.verdict for job in found.jobs.values() for m in job.measures if m.promise} == {MISSED}
 
 
@@ -108,6 +109,41 @@ def test_simple_methods_do_not_see_what_is_hidden_and_stay_in_their_series(model
     series = np.array([0, 0, 1, 1])
     assert simple.straight(two, series)[:, 0].tolist() == [0, 0, 8, 8]
     assert simple.carried(two, series)[:, 0].tolist() == [0, 0, 8, 8]
+
+
+def test_forecasts_are_asked_of_what_came_before_alone(model) -> None:
+    asked: list[pd.DataFrame] = []
+
+    def answer(raw: pd.DataFrame) -> dict[str, pd.DataFrame]:
+        asked.append(raw)
+        return {name: raw.fillna(0.0) for name in ("value", "low", "high")}
+
+    setting = Series.of(Stub(model, {"impute": answer}), tides(), 1000, 0)
+    found = forecast(setting)
+    assert found is not None
+    window, truth = model.fields_[0].window, tides()
+    ahead = len(asked[0]) - window
+    assert ahead >= 4
+    for raw in asked:
+        assert raw[["high", "low"]].iloc[window:].isna().all(axis=None)
+        assert raw.index.equals(pd.date_range(raw.index[0], periods=window + ahead, freq="h"))
+        pd.testing.assert_frame_equal(raw.iloc[:window], truth.loc[raw.index[:window]], check_freq=False)
+    assert len(asked) == len({raw.index[0] for raw in asked}) >= 20
+    last = found.measures[0].others["last value"]
+    by_hand = [
+        np.abs(truth[c].loc[raw.index[window:]] - truth[c].loc[raw.index[window - 1]]).mean() / truth[c].std(ddof=0)
+        for raw in asked
+        for c in ("high", "low")
+    ]
+    assert last == pytest.approx(np.mean(by_hand))
+
+
+def test_series_that_are_too_short_for_a_window_and_more_have_no_forecast() -> None:
+    waves = [np.sin(np.arange(20.0) / 3 + i)[:, None] for i in range(24)]
+    model = VAE(kind="series", latent=2, width=8, steps=5, random_state=0, threads=1)
+    found = model.fit([np.concatenate(waves)], verbose=False).evaluate(waves)
+    assert "forecast" not in found.verdicts
+    assert any("forecast was not tried" in note for note in found.about["notes"])
 
 
 def test_odd_stretches_stand_in_every_second_segment(model) -> None:
@@ -140,7 +176,7 @@ def test_series_may_come_in_anything(container) -> None:
     assert (np.isnan(emptied) == hidden).all()
     assert (emptied[~hidden] == setting.line[~hidden]).all()
     found = model.evaluate(raw)
-    assert set(found.verdicts) == {"impute", "detect"}
+    assert set(found.verdicts) == {"impute", "forecast", "detect"}
     short = Series.of(model, raw, 40, 0)
     assert len(short.line) == 200
 
@@ -152,6 +188,7 @@ def test_the_page_shows_fills_and_the_oddest_steps(model, tmp_path) -> None:
     assert json.dumps(plain(found)) == json.dumps(plain(again))
     page = found.to_html(tmp_path / "card.html").read_text()
     assert "Gaps filled" in page
+    assert "Steps to come" in page
     assert "The oddest rows" in page
     assert "wind" in page, "what was left out is said"
     view = json.loads(found.to_json(tmp_path / "card.json").read_text())["views"]["fills"][0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from vaery.core.members import member
 from vaery.core.memory import keep_freed
 from vaery.core.random import isolated
 from vaery.core.stop import Same, Stop
+from vaery.ensemble import Ensemble
 from vaery.joint import Joint
 from vaery.labels.judge import read_by
 from vaery.labels.reader import JUDGE, Reader
@@ -45,6 +46,7 @@ class Choices:
         ratios: fields of which it is told whether they go with the others (:class:`~vaery.nets.ratio.Ratio`).
         own: how many levels of its own a field has, by field, below those that all fields hang on.
         private: size of the latent that a field has for itself, by field: one plain level in front of its decoder.
+        members: the prior of each member of an ensemble; none: it is a single model.
     """
 
     latent: tuple[int, ...] = (16,)
@@ -60,13 +62,16 @@ class Choices:
     ratios: tuple[str, ...] = ()
     coarse: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     judges: tuple[str, ...] = ()
+    members: tuple[Mapping[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Choices:
-        names = {name: tuple(data.get(name, ())) for name in ("latent", "first", "readers", "ratios", "judges")}
+        names = {
+            name: tuple(data.get(name, ())) for name in ("latent", "first", "readers", "ratios", "judges", "members")
+        }
         coarse = {name: tuple(shape) for name, shape in data.get("coarse", {}).items()}
         return cls(**{**data, **names, "coarse": coarse})
 
@@ -75,12 +80,19 @@ def build(fields: Sequence[Field], choices: Choices, seed: int = 0) -> Joint:
     """Put a model together, with weights initialised from ``seed``."""
     keep_freed()  # a model is what asks for memory again and again
     with isolated(seed):
-        joint = _build(fields, choices)
+        joint = _together(fields, choices)
         joint.aside.update({RATIO + name: Ratio(sum(choices.latent)) for name in choices.ratios})
         joint.aside.update({COARSE + name: PPCAMixture(*shape) for name, shape in choices.coarse.items()})
         for name in choices.judges:
             joint.aside[JUDGE + name] = judge(joint.fields[name], read_by(fields, name))
     return joint
+
+
+def _together(fields: Sequence[Field], choices: Choices) -> Joint:
+    """The joint, or that of several members."""
+    if not choices.members:
+        return _build(fields, choices)
+    return Ensemble([_build(fields, replace(choices, prior=prior)) for prior in choices.members])
 
 
 def _build(fields: Sequence[Field], choices: Choices) -> Joint:

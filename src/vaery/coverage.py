@@ -15,7 +15,7 @@ from vaery.core.random import Random
 from vaery.inference import conditionals, known_cells
 from vaery.joint import Joint
 
-ROWS, LEAST = 512, 160  # that are looked at
+ROWS = 512  # that are looked at; few rows several times
 TOGETHER = 64  # rows at a time
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
 FEWEST = 100  # cells of a class that can speak for it
@@ -35,7 +35,7 @@ def learn(joint: Joint, held_out: Evidence, *, rng: Random) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in [name for name, field in joint.fields.items() if name in held_out and field.gauged]:
         rows, field = held_out[slice(0, ROWS)].to(joint.device), joint.fields[name]
-        rows = rows.repeat(max(1, LEAST // max(1, rows.rows)))  # few rows are looked at with several gaps each
+        rows = rows.repeat(max(1, ROWS // max(1, rows.rows)))  # few rows are looked at with several gaps each
         shown = field.hide(rows.rows, rng).to(joint.device)
         ratios: list[Tensor] = []
         classes: list[Tensor] = []

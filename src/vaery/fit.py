@@ -20,7 +20,6 @@ from vaery import coarse, labels, misfit
 from vaery.advice import advise, make_plan, pick_device, pick_objective, settle
 from vaery.build import Choices, build, judge
 from vaery.constraints.rules import Rules
-from vaery.core.errors import ChoiceError
 from vaery.core.evidence import Evidence
 from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated
@@ -30,6 +29,7 @@ from vaery.refine import candidates, refine
 from vaery.regime import regime_of
 from vaery.schema import Schema, read
 from vaery.train import Plan, Progress, Trainer, choose_threads
+from vaery.turns import Turn, how_many, prepare, together
 
 if TYPE_CHECKING:
     from vaery.model import VAE
@@ -56,10 +56,11 @@ def fit(
     train, held_out = regime.split(rows, rng)
     advice = advise(model, schema.fields, train.rows)
     choices = settle(model, schema.fields, advice, targets)
+    count = how_many(model)
     seed = rng.seed()
     taught: dict[str, Any] = {}
 
-    def fresh() -> Joint:
+    def fresh(seed: int = seed) -> Joint:
         joint = build(schema.fields, choices, seed=seed).to(pick_device(model.device))
         for name, reader in labels.readers(joint).items():
             reader.requires_grad_(False).load_state_dict(taught.get(name, reader.state_dict()))
@@ -72,30 +73,31 @@ def fit(
     if choices.readers:
         read_well, plan, spent = teach(model, joint, rows, rng, plan, verbose)
         taught, started = {name: r.state_dict() for name, r in labels.readers(joint).items()}, started + spent
-    make = functools.partial(regime.trainer, train=train, held_out=held_out)
-    stream, folder = rng.spawn(device=joint.device), prepare(checkpoint, resume)
-    fit_once = functools.partial(
-        trained, model, rng=stream, folder=folder, resume=resume, verbose=verbose, started=started
-    )
-    if folder is not None:  # a checkpoint is of one fit
+    if checkpoint is not None:  # a checkpoint is of one fit
         plan = replace(plan, least_kl=0.0)
-    trainer = until_used(fit_once, make, fresh, joint, objective, plan)
+    make = functools.partial(regime.trainer, train=train, held_out=held_out)
+    fits: list[tuple[Trainer, Choices]] = []
+    for turn in (Turn(number, count) for number in range(count)):
+        if turn.number:
+            seed = rng.seed()
+            joint = fresh(seed)
+        fit_once = functools.partial(
+            trained, model, rng=rng.spawn(device=joint.device), folder=prepare(turn.folder(checkpoint), resume),
+            resume=resume, verbose=verbose, started=turn.started(started, plan.seconds), turn=turn,
+        )  # fmt: skip
+        trainer = until_used(fit_once, make, functools.partial(fresh, seed), joint, objective, turn.plan(plan))
+        fits.append((trainer, refined(model, priors, trainer, choices, rng) if regime.refines else choices))
+        regime.finish(trainer, rng.spawn(device=joint.device))
+        if trainer.state.interrupted:
+            break
+    trainer, choices = together(fits)
     if regime.refines:
-        choices = finished(model, trainer, choices, priors, rng, verbose)
-    regime.finish(trainer, rng.spawn(device=trainer.joint.device))
+        choices = beside(model, trainer, choices, rng, verbose)
     model.schema_, model.fields_, model.rules_ = schema, schema.fields, rules
     keep(model, trainer, choices)
     model.private_, model.calibration_ = regime.report(trainer), regime.calibrate(trainer, rows)
     if choices.readers:
         model.calibration_["labels"] = read_well
-
-
-def finished(
-    model: VAE, trainer: Trainer, choices: Choices, priors: tuple[str, ...], rng: Random, verbose: bool | None
-) -> Choices:
-    """What is learned of the rows once the walk is trained: a better prior, and what jobs keep beside the walk."""
-    with threads_as_asked(model):
-        return beside(trainer, refined(priors, trainer, choices, rng), rng, verbose)
 
 
 def keep(model: VAE, trainer: Trainer, choices: Choices) -> None:
@@ -175,6 +177,7 @@ def trained(
     resume: bool,
     verbose: bool | None,
     started: float,
+    turn: Turn,
 ) -> Trainer:
     """Who trained ``joint``, once that is done: by the plan, or as much of it as the time since ``started`` allows."""
     from vaery.progress import watcher
@@ -185,7 +188,8 @@ def trained(
         if plan.seconds is not None:
             plan = within(plan, trial(), spent=time.perf_counter() - started)
         with watcher(verbose) as watch:
-            trainer = make(joint, plan=plan, rng=rng, folder=folder, watch=watch, spare=model.threads == "auto")
+            told = turn.watched(watch)
+            trainer = make(joint, plan=plan, rng=rng, folder=folder, watch=told, spare=model.threads == "auto")
             if resume and folder is not None:
                 checkpoints.resume(trainer, folder)
             trainer.fit()
@@ -256,37 +260,25 @@ def _trial(make: Callable[..., Trainer], joint: Joint, plan: Plan) -> Callable[[
     return step
 
 
-def refined(names: Sequence[str], trainer: Trainer, choices: Choices, rng: Random) -> Choices:
+def refined(model: VAE, names: Sequence[str], trainer: Trainer, choices: Choices, rng: Random) -> Choices:
     """The prior fitted anew on encoded rows, if held-out rows gain."""
     joint, train = trainer.joint, trainer.train
     fewest = FEWEST_VARIED if any(field.varies for field in joint.fields.values()) else FEWEST
     if train.rows < fewest or not names or choices.prior["name"] != "normal":
         return choices
     draw = rng.spawn(device=joint.device)
-    found, _ = refine(joint, train, trainer.held_out, rng=draw, names=names, steps=trainer.state.step)
+    with threads_as_asked(model):
+        found, _ = refine(joint, train, trainer.held_out, rng=draw, names=names, steps=trainer.state.step)
     return choices if found is None else replace(choices, prior=found)
 
 
-def beside(trainer: Trainer, choices: Choices, rng: Random, verbose: bool | None) -> Choices:
+def beside(model: VAE, trainer: Trainer, choices: Choices, rng: Random, verbose: bool | None) -> Choices:
     """What the model learned beside the walk, for jobs: the fields of which it can tell whether they go with the
     others, those that it sees from afar, and the labels that it can tell off the rest."""
     joint, train = trainer.joint, trainer.train
     draw = rng.spawn(device=joint.device)
-    ratios = misfit.learn(joint, train, trainer.held_out, rng=draw, steps=trainer.state.step)
-    afar = coarse.learn(joint, train, rng=draw)
-    with telling(verbose) as tell:
+    with threads_as_asked(model), telling(verbose) as tell:
+        ratios = misfit.learn(joint, train, trainer.held_out, rng=draw, steps=trainer.state.step)
+        afar = coarse.learn(joint, train, rng=draw)
         judges = labels.judge.teach(joint, train, judge, rng=draw, steps=trainer.state.step, watch=tell)
     return replace(choices, ratios=ratios, coarse=afar, judges=judges)
-
-
-def prepare(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | None:
-    """The checkpoint folder, made if need be, and emptied of an old checkpoint unless this is a resume."""
-    if checkpoint is None:
-        if resume:
-            raise ChoiceError("resume=True needs checkpoint=, the folder to go on from")
-        return None
-    folder = Path(checkpoint)
-    folder.mkdir(parents=True, exist_ok=True)
-    if not resume:
-        (folder / checkpoints.NAME).unlink(missing_ok=True)
-    return folder

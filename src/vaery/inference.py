@@ -17,12 +17,14 @@ from vaery.core.job import Points
 from vaery.core.random import Random
 from vaery.core.stop import Stop
 from vaery.core.trace import Site, Trace
+from vaery.ensemble import even
 from vaery.joint import Joint
 
 BATCH = 2048  # draws × rows that walk through the model at once
 POOL = 256  # candidates in a pool that many draws of one row are picked from, at least
 MOST = 16  # times as many candidates, at most, where their weights are uneven
 POINTS = 128  # points that stand for what a cell may hold
+GOLDEN = (5**0.5 - 1) / 2  # whose multiples, modulo one, are spread evenly wherever one begins and ends
 POOR = 0.05  # what a pool is worth, as a share of its size, beneath which the prior proposes half of another
 FEW = 64  # rows that are worth double precision
 
@@ -72,7 +74,7 @@ def exact(joint: Joint, evidence: Evidence) -> tuple[Joint, Evidence]:
 
 def firsts(joint: Joint) -> list[str]:
     """The names of the fields that are visited before the latent."""
-    return [str(stop.name) for stop in joint.stops if stop.first]
+    return [str(stop.name) for stop in joint.walk if stop.first]
 
 
 def _masks_of_firsts(joint: Joint, evidence: Evidence) -> Evidence:
@@ -172,11 +174,8 @@ def _pool(
         size = max(1, min(BATCH, first - drawn if drawn < first else drawn) // evidence.rows)
         trace = propose(joint, evidence, rng=rng, candidates=size, broad=broad)
         weights.append(trace.log_weight.flatten().double())
-        decided = _decided(joint, evidence, trace).items()
-        pool.append(
-            {name: value.expand(size, evidence.rows, *value.shape[2:]).flatten(0, 1) for name, value in decided}
-        )
-        drawn, effective = drawn + size * evidence.rows, _effective_sample_size(torch.cat(weights))
+        pool.append({name: value.flatten(0, 1) for name, value in _decided(joint, evidence, trace).items()})
+        drawn, effective = drawn + trace.log_weight.numel(), _effective_sample_size(torch.cat(weights))
         if drawn >= first and effective < poor * drawn:
             break
     return {name: torch.cat([part[name] for part in pool]) for name in pool[0]}, torch.cat(weights), effective
@@ -263,7 +262,7 @@ def conditionals(
         only: the fields meant; ``None``: all.
         others: what each cell may hold given the *other* known cells, itself left out.
     """
-    names = list(joint.fields) if only is None else only
+    names, draws = list(joint.fields) if only is None else only, even(joint, draws)
     u = probabilities(joint, draws)
     values: dict[str, list[Tensor]] = {name: [] for name in names}
     weights = []
@@ -278,12 +277,14 @@ def conditionals(
 def probabilities(joint: Joint, draws: int) -> Tensor:
     """Evenly spread probabilities ``[Q]``, or ``[Q, draws]``: about :data:`POINTS` points for each cell in all.
 
-    Each latent has its own, so that all together are as fine as their number, and reach as far into the tails.
+    Each latent has its own, so that all together are as fine as their number, and reach as far into the tails. Those of
+    latents that follow one another (those of one member, say) are spread as evenly as all are.
     """
     points = max(4, POINTS // max(1, draws))
     if not draws:
         return (torch.arange(points, device=joint.device) + 0.5) / points
-    order = (torch.arange(draws, device=joint.device) + 0.5) / draws
+    spread = (torch.arange(draws, dtype=torch.float64) * GOLDEN % 1).argsort().argsort()
+    order = (spread.float().to(joint.device) + 0.5) / draws
     return (torch.arange(points, device=joint.device)[:, None] + order) / points
 
 

@@ -22,7 +22,7 @@ MOST = 128  # rows that are held against each other; every pair of them is looke
 @torch.no_grad()
 def active_units(joint: Joint, evidence: Evidence, *, rng: Random) -> int:
     """How many latent units have a posterior mean that differs between rows."""
-    rows = some(evidence).to(joint.device)
+    joint, rows = joint.members[0], some(evidence).to(joint.device)
     mean = joint.infer(rows, rng=rng, mean=True, only=[]).latent[0]
     return int((mean.var(0, correction=0) > ACTIVE).sum())
 
@@ -41,7 +41,7 @@ def mutual_information(joint: Joint, evidence: Evidence, *, rng: Random) -> floa
         evidence: at least two rows.
         rng: draws one latent for each row.
     """
-    rows = some(evidence).to(joint.device)
+    joint, rows = joint.members[0], some(evidence).to(joint.device)
     drawn = {site.name: site.chosen for site in joint.infer(rows, rng=rng, only=[]).latents}
     features = joint.encode(rows)
     otherwise = from_posterior(features, rows, rng)

@@ -46,13 +46,17 @@ class Joint(nn.Module):
         return [stop for stop in self.stops if isinstance(stop, Stop)]
 
     @property
+    def members(self) -> list[Joint]:
+        """The models that this is a mixture of; here itself alone."""
+        return [self]
+
+    @property
     def latents(self) -> list[str]:
         """The names of the levels that all fields hang on, in the order of the walk."""
         return [stop.name for stop in self.walk if stop.latent and stop.owner is None]
 
     def tempered(self, temperature: float = 1.0, top_p: float = 1.0, noise: float | None = None) -> Joint:
-        """The same model, weights and all, that offers more careful densities at every stop; see
-        :class:`~vaery.core.stop.Temper`."""
+        """The same model with more careful densities at every stop; see :class:`~vaery.core.stop.Temper`."""
         other = copy.copy(self)
         other.temper = Temper(temperature, top_p, noise, self.fields)
         return other
@@ -75,18 +79,14 @@ class Joint(nn.Module):
         choose: Chooser,
         draws: int = 1,
         only: Collection[str] | None = None,
-        device: torch.device | None = None,
     ) -> Trace:
-        """Walk through the model once.
+        """Walk through the model once: ``rows`` B, ``draws`` S.
 
         Args:
-            rows: B.
             choose: who decides at each stop.
-            draws: S.
             only: fields to visit, with their own levels; the levels of all fields always are. ``None``: all fields.
-            device: where to walk; ``None``: where the model is.
         """
-        context = torch.zeros(draws, rows, 0, device=device or self.device, dtype=self.dtype)
+        context = torch.zeros(draws, rows, 0, device=self.device, dtype=self.dtype)
         asked = [stop for stop in self.walk if only is None or (stop.owner or stop.name) in only or self._always(stop)]
         sites = {}
         for stop in asked:
@@ -128,12 +128,11 @@ class Joint(nn.Module):
             draws: S.
             seen: what the posterior sees, if that is less than what is scored.
             only, fill, estimate, mean: see :meth:`trace` and :func:`~vaery.core.choose.from_posterior`.
-            each: where the walk begins with a field whose values can be listed (a label), go through all of them in
-                rows in which it is unknown, instead of drawing one: ``draws`` of the latent for each, and an exact sum.
+            each: of a field before all else whose values can be listed (a label) go through all where it is unknown,
+                instead of drawing one: ``draws`` of the latent for each, and an exact sum.
         """
-        features = self.encode(evidence if seen is None else seen)
         name, count = self._listed() if each else (None, 1)
-        draws *= count
+        features, draws = self.encode(evidence if seen is None else seen), draws * count
         choose = from_posterior(features, evidence, rng, fill=fill, estimate=estimate, mean=mean, each=name)
         known = [name for name in self.fields if name in evidence or name in evidence.regions]
         visit = known if only is None and not fill else only

@@ -74,7 +74,7 @@ def _pairs(joint: Joint, evidence: Evidence, name: str, rng: Random) -> tuple[Pa
 
 def _latent(joint: Joint, evidence: Evidence, rng: Random) -> Tensor:
     """The posterior's mean, ``[B, Z]``."""
-    return joint.infer(evidence.to(joint.device), rng=rng, mean=True, only=[]).latent[0]
+    return joint.members[0].infer(evidence.to(joint.device), rng=rng, mean=True, only=[]).latent[0]
 
 
 @torch.no_grad()

@@ -70,6 +70,9 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
         width, depth, dropout: of the networks; ``"auto"``: by the data.
         refine: fit the prior anew to encoded rows after training, where held-out rows gain from it: ``True`` a mixture,
             or the name of a prior (``"mixture"``, ``"flow"``, ``"matching"``), or several, of which the best is kept.
+        members: how many models are fitted to the same rows, each from weights of its own, and kept as one: a mixture
+            with equal weights (an ensemble). It takes as many times as long, and a budget is shared out; places in the
+            latent (``transform``, ``interpolate``, ``explain``) are those of the first.
         steps: planned steps of the optimiser; ``"auto"``: by the data. Training stops earlier when the held-out bound
             stops rising.
         batch, learning_rate: of the optimiser; ``"auto"``: by the data.
@@ -84,7 +87,7 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
     Attributes:
         fields_: the observed fields, as described from the data.
         joint_: the fitted joint density.
-        history_: a table of the fit: step, seconds, held-out bound (nats a row) and its parts.
+        history_: a table of the fit (the first member's): step, seconds, held-out bound (nats a row) and its parts.
         calibration_: what was learned on held-out rows.
         choices_: the shape of the model, every ``"auto"`` settled.
         private_: what a private fit promised, what it spent and what that covers; ``None``: the fit was not private.
@@ -137,6 +140,7 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
         depth: int | str = "auto",
         dropout: float | str = "auto",
         refine: bool | str | Sequence[str] = True,
+        members: int = 1,
         steps: int | str = "auto",
         batch: int | str = "auto",
         learning_rate: float | str = "auto",
@@ -165,6 +169,7 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
         self.depth = depth
         self.dropout = dropout
         self.refine = refine
+        self.members = members
         self.steps = steps
         self.batch = batch
         self.learning_rate = learning_rate

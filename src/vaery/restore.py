@@ -136,6 +136,7 @@ def restore(
         rng: where draws come from.
         sweeps: Gibbs sampling goes on from there for so many rounds, and the answer is a draw.
     """
+    joint = joint.members[0]  # tables of what each number can be are those of one
     noisy, known = known_cells(joint, evidence, name)
     there = expand_mask(known, noisy.dim())
     noisy = estimate = around = _holes_filled(noisy.float(), there)

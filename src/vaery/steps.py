@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from vaery.core.evidence import Evidence, zeroed
-from vaery.core.random import Random
+from vaery.core.random import Random, log_mean_exp
 from vaery.inference import known_cells, sliced
 from vaery.joint import Joint
 from vaery.surprise import BITS
@@ -69,9 +69,9 @@ def look(joint: Joint, evidence: Evidence, *, rng: Random) -> Looked:
         hidden = joint.infer(part.hide({name: ~mine.expand_as(known)}), rng=noise, mean=True)
         density = hidden[name].density.given(zeroed(value, rest), rest)
         alone = hidden[name].density.given(torch.zeros_like(value), torch.zeros_like(known))
-        bits, surprise = (-BITS * told.log_prob(value, known)[0] for told in (density, alone))
+        bits, surprise = (-BITS * log_mean_exp(told.log_prob(value, known)) for told in (density, alone))
         numbers = joint.fields[name].remote(known) >= 0
-        off = torch.where(numbers, (value - alone.mean()[0]).abs(), surprise)
+        off = torch.where(numbers, (value - alone.mean().mean(0)).abs(), surprise)
         for signal, found_here in (("rest", bits), ("apart", off)):
             found[signal].append(found_here.masked_fill(~known, torch.nan).cpu())
         found["expected"].append(density.mode()[0].cpu())

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vaery.core.evidence import Evidence, expand_mask
-from vaery.core.random import Random
+from vaery.core.random import Random, log_mean_exp
 from vaery.core.trace import Trace
 from vaery.inference import exact, jacobians, known_cells, sliced
 from vaery.joint import Joint
@@ -87,7 +87,7 @@ def given_others(
         for name, costs in found.items():
             value, known = known_cells(joint, part, name)
             log_p = trace[name].density.given_others(value, known).log_prob(value, known)
-            log_p = torch.where(known, _with_latent(trace, name, log_p), 0.0)[0]
+            log_p = log_mean_exp(torch.where(known, _with_latent(trace, name, log_p), 0.0))
             costs.append(-BITS * (log_p + units[name] if name in units else log_p))
     return {name: torch.cat(costs) for name, costs in found.items()}
 

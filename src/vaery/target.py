@@ -72,7 +72,7 @@ def code_probabilities(joint: Joint, evidence: Evidence, name: str, cell: int, *
         site, (value, known) = trace[name], known_cells(joint, part, name)
         density: Any = site.density if site.posterior is None else site.posterior
         table = density.given(value, known).code_log_probs(cell).exp()
-        weight = trace.weight if site.posterior is None else torch.full_like(trace.weight, 1 / draws)
+        weight = trace.weight if site.posterior is None else torch.full_like(trace.weight, 1 / len(trace.weight))
         total = (weight[..., None] * table).sum(0, dtype=torch.float64)  # singles round by the row's place in the batch
         tables.append(total.to(table.dtype))
     return torch.cat(tables)

@@ -93,6 +93,7 @@ class State:
     history: list[dict[str, float]] = field(default_factory=list)
     done: bool = False
     empty: bool = False  # given up: the latent carries too little
+    interrupted: bool = False  # by who runs it
 
 
 class Trainer:
@@ -155,6 +156,7 @@ class Trainer:
                         if self.checkpoint is not None:
                             checkpoint.save(self, self.checkpoint)
         except KeyboardInterrupt:
+            self.state.interrupted = True
             self.state.trouble.append(f"interrupted at step {self.state.step}; the best weights so far are kept")
             if self.state.best == -math.inf:
                 copy(self.averaged, self.best)

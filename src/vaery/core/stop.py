@@ -91,7 +91,7 @@ class Temper:
         """What is offered in place of ``density``."""
         if (self.temperature, self.top_p) != (1.0, 1.0):
             density = density.tempered(self.temperature, self.top_p)
-        if stop.latent:
+        if stop.name not in self.fields:
             return density
         noise = self.fields[stop.name].noise if self.noise is None else self.noise
         return density if noise == 1 else density.hushed(noise)

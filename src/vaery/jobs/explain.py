@@ -87,6 +87,7 @@ def explain(
         raise QueryError(f"steps={steps}: a traversal has two ends, so at least steps=2")
     if around is not None and not 0 <= around < evidence.rows:
         raise QueryError(f"around={around}: there is no such row; {evidence.rows} came, the first of which is 0")
+    joint = joint.members[0]
     units = measure(joint, evidence, rng)
     if around is not None:
         seen = joint.infer(evidence[slice(around, around + 1)].to(joint.device), rng=rng, mean=True, only=[])

@@ -52,7 +52,7 @@ def interpolate(
         raise QueryError(
             f"how={how!r} is not a way through the latent; write how='straight', how='spherical' or how='dense'"
         )
-    stream = rng.spawn(share_rows=True)
+    joint, stream = joint.members[0], rng.spawn(share_rows=True)
     start, size, parts = stream.state(), max(1, BATCH // steps), []
     for first in range(0, max(1, a.rows), size):
         stream.restore(start)

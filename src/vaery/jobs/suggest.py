@@ -109,4 +109,5 @@ def _places(joint: Joint, rows: Evidence, name: str, rng: Random) -> Tensor:
         return Pool.of(reader.columns(others)).places
     if not others.values:
         return torch.zeros(rows.rows, 1)
+    joint = joint.members[0]
     return torch.cat([joint.infer(p, rng=r, mean=True, only=[]).latent[0] for p, r in sliced(joint, others, rng)])

@@ -55,7 +55,7 @@ def vary(joint: Joint, evidence: Evidence, *, rng: Random, n: int = 10, strength
         raise QueryError(f"n={n}: at least one row like each is wanted; write n=10")
     if not 0 <= strength <= 1:
         raise QueryError(f"strength={strength} is not between 0 (the same) and 1; write strength=0.5")
-    joint, evidence = joint.tempered(1.0, 1.0, None), evidence.to(joint.device)
+    joint, evidence = joint.members[0].tempered(1.0, 1.0, None), evidence.to(joint.device)
     rng, size, values, held = rng.spawn(share_rows=False), max(1, BATCH // n), [], []
     for start in range(0, max(1, evidence.rows), size):
         rows = evidence[slice(start, start + size)].repeat(n)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-CLASSES = 5  # of distances to what is known
+DISTANCES = 5  # classes of distances to what is known
+CLASSES = 2 * DISTANCES  # the same between known cells, and at an end, where there are none on one side
 FAR = 1e4  # a distance in time beyond which nothing is known
 
 
@@ -31,8 +32,9 @@ class Bridge:
     @property
     def remote(self) -> Tensor:
         """``[N, T, D]`` long: the distance to the nearest known cell in classes from 0: one, up to 3, up to 7, … and,
-        in the last of :data:`CLASSES`, all beyond."""
-        return torch.minimum(self.before, self.after).clamp(1, 2 ** (CLASSES - 1)).log2().floor().long()
+        in the last of :data:`DISTANCES`, all beyond; so many more where nothing is known on one side."""
+        nearest = torch.minimum(self.before, self.after).clamp(1, 2 ** (DISTANCES - 1)).log2().floor().long()
+        return nearest + DISTANCES * (torch.maximum(self.before, self.after) >= FAR)
 
 
 def bridge(value: Tensor, seen: Tensor, time: Tensor) -> Bridge:

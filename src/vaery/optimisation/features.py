@@ -25,7 +25,7 @@ def features(joint: Joint, rows: Evidence) -> Tensor:
     speak for themselves; a picture or a long sequence is told by its latent.
     """
     rng = Random(0, joint.device, share_rows=True)
-    found = [joint.infer(rows, rng=rng, mean=True, only=[]).latent[0].double().cpu()]
+    found = [joint.members[0].infer(rows, rng=rng, mean=True, only=[]).latent[0].double().cpu()]
     for name, field in joint.fields.items():
         if field.cells is not None and name in rows and sum(map(_size, field.cells)) <= MOST:
             found.append(cells(field.cells, rows.values[name].double().cpu()))

@@ -84,17 +84,18 @@ class Space:
     def _moved(self, rows: Evidence, rng: Random) -> dict[str, Tensor]:
         """Decoded from a place at a random distance from the parent's: many parents make a kernel density of places."""
         low, high = WIDTHS
-        there = self.joint.infer(rows, rng=rng, mean=True, only=[])
+        joint = self.joint.members[0]
+        there = joint.infer(rows, rng=rng, mean=True, only=[])
         width = low * (high / low) ** rng.uniform((rows.rows, 1))
         places = {}
-        for name in self.joint.latents:
+        for name in joint.latents:
             z = there[name].chosen[0]
             places[name] = (z + width * rng.normal(tuple(z.shape)))[None]
-        for name in firsts(self.joint):  # what all that follows hangs on
-            value, known = known_cells(self.joint, rows, name)
+        for name in firsts(joint):  # what all that follows hangs on
+            value, known = known_cells(joint, rows, name)
             if bool(known.all()):
                 places[name] = value[None]
-        trace = self.joint.trace(
+        trace = joint.trace(
             rows.rows, from_values(places, from_prior_given(self.asked.repeat(rows.rows), rng)), only=None
         )
         return trace.rows()

@@ -1,4 +1,4 @@
-"""The checks: gaps of three shapes, and stretches that belong elsewhere."""
+"""The checks: gaps of three shapes, steps to come, and stretches that belong elsewhere."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from vaery.evaluation.bootstrap import Area, PerColumn, everything, interval, per_row
 from vaery.evaluation.measure import Measure, compared, promised
 from vaery.evaluation.series import simple
+from vaery.evaluation.series.forecast import COVER, SLACK, forecast
 from vaery.evaluation.series.setting import Floats, Mask, Series
 from vaery.evaluation.tested import Tested
 
-COVER, SLACK = 0.9, 0.02  # what an interval is asked to hold
 POINTS, HALF, TENTH = 0.1, 0.5, 0.1  # shares that are hidden
 SHORT, LONG = 8, 24  # steps of a hidden stretch
 ODD = 10  # steps of an odd one, at most
@@ -172,4 +172,4 @@ def _named(
                     setting.segments, rng)  # fmt: skip
 
 
-CHECKS: dict[str, Callable[[Series], Tested | None]] = {"impute": impute, "detect": detect}
+CHECKS: dict[str, Callable[[Series], Tested | None]] = {"impute": impute, "forecast": forecast, "detect": detect}

@@ -17,6 +17,11 @@ from vaery.evaluation.setting import told
 if TYPE_CHECKING:
     from vaery.model import VAE
 
+WHY = {
+    "impute": "no channel holds numbers, or not one alone",
+    "forecast": "no series is as long as a window and the steps after it, or no channel holds numbers",
+}
+
 
 def run(
     model: VAE, X: Any, *, target: str | None, rows: int, jobs: Sequence[str] | None, seed: int, verbose: bool | None
@@ -39,7 +44,7 @@ def run(
         elif (tested := CHECKS[step](setting)) is not None:
             done[step] = tested
         else:
-            notes.append(f"{step} was not tried: no channel holds numbers, or not one alone")
+            notes.append(f"{step} was not tried: {WHY.get(step, WHY['impute'])}")
     return Evaluation(done, _about(setting, X, notes, time.perf_counter() - start), shown)
 
 

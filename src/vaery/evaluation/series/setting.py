@@ -156,6 +156,19 @@ class Series:
             frame[column] = frame[column].astype(np.float64).where(~rows[:, i], new[:, i])
         return frame
 
+    def part(self, at: slice) -> Series:
+        """Some steps of the line, of one series, in the same units."""
+        rows = self.opened.order[at]
+        if isinstance(self.raw, list):
+            starts = np.cumsum([0, *(len(part) for part in self.raw)])
+            one = int(np.searchsorted(starts, rows[0], "right")) - 1
+            raw: Any = [self.raw[one][np.sort(rows) - starts[one]]]
+        else:
+            raw = self.raw.iloc[np.sort(rows)]
+        found = dataclasses.replace(self, raw=raw, kept={})
+        found.__dict__.update(scale=self.scale, _tried=self._tried)
+        return found
+
     def ask(self, job: str, raw: Any, **options: Any) -> tuple[Any, float]:
         """What the model answers, in raw terms, and in how many seconds."""
         start = time.perf_counter()

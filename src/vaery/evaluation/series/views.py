@@ -14,7 +14,12 @@ CHANNELS, LENGTH = 4, 160  # that are drawn, and steps of each
 
 def gather(setting: Series) -> dict[str, Any]:
     """All of it. What there is nothing to show of is left out."""
-    found = {"fills": fills(setting), "oddest": oddest(setting), "training": curve(setting.model)}
+    found = {
+        "fills": fills(setting),
+        "forecasts": forecasts(setting),
+        "oddest": oddest(setting),
+        "training": curve(setting.model),
+    }
     return {name: view for name, view in found.items() if view}
 
 
@@ -34,6 +39,27 @@ def fills(setting: Series) -> list[dict[str, Any]]:
         ]
         found.append({"channel": setting.names[c], "first": start, "truth": shown(setting.line), "fill": shown(value),
                       "low": shown(low), "high": shown(high), "hidden": hidden[at, c][same].tolist()})  # fmt: skip
+    return found
+
+
+def forecasts(setting: Series) -> list[dict[str, Any]]:
+    """The same of some channels and what was told of them: some steps before, and those that came after."""
+    if "forecasts" not in setting.kept:
+        return []
+    starts, value, low, high = setting.kept["forecasts"]
+    ahead = value.shape[1]
+    found = []
+    for i in range(min(CHANNELS, len(setting.names))):
+        c, n = i % len(setting.names), (i * len(starts)) // CHANNELS
+        before = min(3 * ahead, setting.field.window)
+        at = slice(int(starts[n]) - before, int(starts[n]) + ahead)
+        unit = lambda x, c=c: [
+            round(float(v * setting.scale[1][c] + setting.scale[0][c]), 4) if np.isfinite(v) else None for v in x
+        ]
+        told = lambda x, n=n, c=c, before=before, unit=unit: [None] * before + unit(x[n, :, c])
+        found.append({"channel": setting.names[c], "first": at.start, "truth": unit(setting.line[at, c]),
+                      "fill": told(value), "low": told(low), "high": told(high),
+                      "hidden": [False] * before + [True] * ahead})  # fmt: skip
     return found
 
 

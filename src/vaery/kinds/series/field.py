@@ -169,7 +169,8 @@ class SeriesField(Windowed):
         return True
 
     def remote(self, known: Tensor) -> Tensor:
-        """By the steps to the nearest known cell of the channel: one, up to 3, up to 7, up to 15, and more."""
+        """By the steps to the nearest known cell of the channel: one, up to 3, up to 7, up to 15, and more; and whether
+        any is known on the other side (a gap) or none (what is to come)."""
         steps = torch.arange(self.window, device=known.device, dtype=torch.float32).expand(len(known), -1)
         found = bridge(torch.zeros(known.shape, device=known.device), known, steps)
         numbers = torch.tensor([n == 0 for n in self.levels], device=known.device)

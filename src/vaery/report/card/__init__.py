@@ -29,6 +29,9 @@ def card(data: Mapping[str, Any]) -> str:
     if "fills" in shots:
         words = "What was filled in where stretches had been hidden, beside what was there."
         parts.append(_section("fills", "Gaps filled", words, shots, "fills"))
+    if "forecasts" in shots:
+        words = "What was told of the steps after a window of known ones, beside what came."
+        parts.append(_section("forecasts", "Steps to come", words, shots, "forecasts"))
     if "map" in views:
         words = (
             "Each point is a held-out row, placed by what the model encodes it as; rows that the model holds to be "

@@ -29,7 +29,17 @@ def draw(views: Mapping[str, Any], jobs: Mapping[str, Any], folder: Path) -> Ite
     for i, view in enumerate(views.get("images", ())):
         yield images(view, folder / f"images-{i}.png")
     if "fills" in views:
-        yield fills(views["fills"], folder)
+        yield stretches(
+            views["fills"], folder / "fills.png", "filled in", "Stretches that were hidden and filled",
+            "Held-out series (grey), what was filled in where a stretch of a channel was hidden (blue), and the "
+            "interval that is to hold nine in ten hidden values (pale).",
+        )  # fmt: skip
+    if "forecasts" in views:
+        yield stretches(
+            views["forecasts"], folder / "forecasts.png", "forecast", "Steps to come",
+            "Held-out series (grey), what was told of the steps to come (blue), and the interval that is to hold "
+            "nine in ten of them (pale).",
+        )  # fmt: skip
     if "oddest" in views:
         yield surprise(views["oddest"], folder)
     if any(jobs.get(job, {}).get("curve") for job in ("predict", "impute")):
@@ -177,8 +187,8 @@ def surprise(view: Mapping[str, Any], folder: Path) -> Picture:
                    "Rows far to the right are unlike the others.", width=900)  # fmt: skip
 
 
-def fills(view: Sequence[Mapping[str, Any]], folder: Path) -> Picture:
-    """Stretches of channels: what they hold, and what was put where some of it had been hidden."""
+def stretches(view: Sequence[Mapping[str, Any]], path: Path, told: str, title: str, words: str) -> Picture:
+    """Stretches of channels: what they hold, and what was told of what had been hidden."""
     height = 1.75
     whole = height * len(view) + 0.5
     figure = style.figure(11.4, whole)
@@ -196,15 +206,9 @@ def fills(view: Sequence[Mapping[str, Any]], folder: Path) -> Picture:
         axes.set_xlim(at[0], at[-1])
         axes.locator_params(axis="y", nbins=4)
         axes.set_title(channel["channel"], loc="left", fontsize=style.PLAIN, fontweight="bold", color=style.INK, pad=3)
-    for x, name, colour in ((0.74, "■ what was there", REAL), (0.9, "■ filled in", MADE)):
+    for x, name, colour in ((0.74, "■ what was there", REAL), (0.9, f"■ {told}", MADE)):
         figure.text(x, 1 - 0.06 / whole, name, fontsize=style.PLAIN, color=colour, va="top", fontweight="bold")
-    return Picture(
-        style.save(figure, folder / "fills.png"),
-        "Stretches that were hidden and filled",
-        "Held-out series (grey), what was filled in where a stretch of a channel was hidden (blue), and the interval "
-        "that is to hold nine in ten hidden values (pale).",
-        width=1060,
-    )
+    return Picture(style.save(figure, path), title, words, width=1060)
 
 
 def calibration(jobs: Mapping[str, Any], folder: Path) -> Picture:

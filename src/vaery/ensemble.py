@@ -1,0 +1,148 @@
+"""Several joints of the same fields as one: a mixture of them with equal weights, through the same walk.
+
+Which member a row is of is a number that nobody knows: the first stop of the walk. Drawn from the prior it is any of
+them; a posterior walk goes through all of them, and its weights say how well each fits, so that scores, conditions and
+gaps are those of the mixture (deep ensembles: Lakshminarayanan, Pritzel and Blundell, 2017). Nothing else in the house
+knows of members, but for jobs about the latent itself: members do not share one, and theirs is the first member's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vaery.core.by_name import ByName
+from vaery.core.density import Density
+from vaery.core.evidence import Evidence
+from vaery.core.features import Features
+from vaery.core.stop import Stop
+from vaery.core.switched import InTurn, Places, SomeDraws, Switched, Uniform, joined, places
+from vaery.core.trace import Trace
+from vaery.joint import Joint
+
+MEMBER = "(member)"  # the name of the first stop
+
+
+class Ensemble(Joint):
+    """The mixture of ``members`` with equal weights.
+
+    Args:
+        members: joints of the same fields, with the same stops.
+    """
+
+    def __init__(self, members: Sequence[Joint]) -> None:
+        nn.Module.__init__(self)
+        self.fields, self.temper, self.aside = members[0].fields, None, ByName()
+        self.joints = nn.ModuleList(members)
+
+    @property
+    def members(self) -> list[Joint]:
+        return [joint for joint in self.joints if isinstance(joint, Joint)]
+
+    @property
+    def encoders(self) -> ByName:  # type: ignore[override]
+        """The first member's."""
+        return self.members[0].encoders
+
+    @property
+    def walk(self) -> list[Stop]:
+        first = Stop(MEMBER, _Chance(len(self.members)), _Chance(len(self.members), InTurn), carry=_Number())
+        return [first, *(_Switch(group, self._axes(group[0].name)) for group in zip(*self._walks(), strict=True))]
+
+    def _walks(self) -> list[list[Stop]]:
+        return [member.walk for member in self.members]
+
+    def _axes(self, name: str) -> int:
+        """How many axes an event of this field or level has."""
+        return len(self.fields[name].event) if name in self.fields else 1
+
+    def encode(self, evidence: Evidence) -> Any:
+        """Features for each member."""
+        return tuple(member.encode(evidence) for member in self.members)
+
+    def infer(self, evidence: Evidence, *, draws: int = 1, **how: Any) -> Trace:
+        """As :meth:`vaery.joint.Joint.infer`, with as many more draws as make them as many of each member."""
+        return super().infer(evidence, draws=even(self, draws), **how)
+
+    def _listed(self) -> tuple[str | None, int]:
+        return self.members[0]._listed()
+
+
+def even(joint: Joint, draws: int) -> int:
+    """So many draws or a few more, as many of each member."""
+    count = len(joint.members)
+    return -(-draws // count) * count
+
+
+class _Chance(nn.Module):
+    """Which member: any of them.
+
+    Args:
+        count: how many there are.
+        kind: of density.
+    """
+
+    def __init__(self, count: int, kind: type[Uniform] = Uniform) -> None:
+        super().__init__()
+        self.count, self.kind = count, kind
+
+    def forward(self, *inputs: Any) -> Density:
+        context: Tensor = inputs[-1]
+        return self.kind(self.count, (context.shape[0], context.shape[1]), context)
+
+
+class _Number(nn.Module):
+    """Carries the member's number on."""
+
+    def forward(self, value: Tensor) -> Tensor:
+        return value[..., None]
+
+
+class _Switch(Stop):
+    """The same stop of every member: whose turn it is says the first number of the context.
+
+    Args:
+        stops: one of each member.
+        axes: of an event.
+    """
+
+    def __init__(self, stops: Sequence[Stop], axes: int) -> None:
+        one = stops[0]
+        super().__init__(one.name, nn.Identity(), None, one.latent, one.carry, None, one.owner)
+        self._posterior = one._posterior
+        self.stops, self.axes = nn.ModuleList(stops), axes
+
+    def forward(self, context: Tensor) -> Density:
+        return self._made([(at, stop(at.walked(rest))) for at, stop, rest in self._turns(context)], context)
+
+    def posterior(self, features: Sequence[Features], context: Tensor) -> Density:
+        made = []
+        for number, (at, stop, rest) in zip(self._numbers(context), self._turns(context), strict=True):
+            assert isinstance(at, SomeDraws), "features are of all rows"
+            made.append((at, stop.posterior(features[number], at.walked(rest))))
+        return self._made(made, context)
+
+    def step(self, context: Tensor, value: Tensor | None) -> Tensor:
+        turns = self._turns(context)
+        chosen = [None if value is None else at.walked(value) for at, _, _ in turns]
+        onward = [one.step(at.walked(rest), v) for (at, one, rest), v in zip(turns, chosen, strict=True)]
+        rest = joined([at for at, _, _ in turns], onward)
+        return torch.cat([context[..., :1].expand(*rest.shape[:2], 1).to(rest.dtype), rest], -1)
+
+    def _numbers(self, context: Tensor) -> list[int]:
+        return [number for number, _ in places(context[..., 0].long(), len(self.stops))]
+
+    def _turns(self, context: Tensor) -> list[tuple[Places, Stop, Tensor]]:
+        """Where each member that has a turn speaks, its stop, and the context without the number."""
+        found = []
+        for number, at in places(context[..., 0].long(), len(self.stops)):
+            stop = self.stops[number]
+            assert isinstance(stop, Stop)
+            found.append((at, stop, context[..., 1:]))
+        return found
+
+    def _made(self, parts: list[tuple[Places, Density]], context: Tensor) -> Density:
+        return Switched(parts, (context.shape[0], context.shape[1]), self.axes)
