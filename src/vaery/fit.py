@@ -21,8 +21,10 @@ from vaery.advice import advise, make_plan, pick_device, pick_objective, settle
 from vaery.build import Choices, build, judge
 from vaery.constraints.rules import Rules
 from vaery.core.evidence import Evidence
+from vaery.core.members import member
 from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated
+from vaery.framed import own_columns
 from vaery.held_out import best_row
 from vaery.joint import Joint
 from vaery.refine import candidates, refine
@@ -108,13 +110,22 @@ def keep(model: VAE, trainer: Trainer, choices: Choices) -> None:
 
 def look_at(model: VAE, raw: Any) -> tuple[Schema, Evidence, Rules, tuple[str, ...]]:
     """What there is to learn from: its fields, its packed rows, rules between columns, and which columns are labels."""
-    found = labels.find(read(raw, model.kind if isinstance(model.kind, str) else None), model.target, model.columns)
+    raw = in_parts(raw, model) or read(raw, model.kind if isinstance(model.kind, str) else None)
+    found = labels.find(raw, model.target, model.columns)
     schema, raw = Schema.describe(
         found.raw, likelihood=model.likelihood, columns=found.columns, net=model.net, tokens=model.tokens,
         varied=model.varied, kind=model.kind, labels=found.names,
     )  # fmt: skip
     rules = Rules.learn(model.constraints, schema, raw)
     return schema, schema.pack(raw), rules, tuple(found.names)
+
+
+def in_parts(raw: Any, model: VAE) -> Any:
+    """A large file of nothing but plain columns, to be read in parts; ``None``: it is to be read as a whole."""
+    if model.kind not in (None, "table") or model.target is not None or model.constraints:
+        return None
+    found = member("kinds", "table").by_column(raw)
+    return None if found is None or (model.kind is None and own_columns(found.head())) else found
 
 
 def until_used(

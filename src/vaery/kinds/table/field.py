@@ -24,6 +24,7 @@ from vaery.kinds.table.column import COUNTS, Column
 from vaery.kinds.table.conditions import region_of, single
 from vaery.kinds.table.decode import decode
 from vaery.kinds.table.encode import encode, same_type
+from vaery.kinds.table.file import TableFile
 from vaery.kinds.table.frames import NAMELESS, ONE_COLUMN, Frame, open_frame
 from vaery.kinds.table.restore import Restored, close_frame, overlay
 from vaery.kinds.table.sheet import Sheet
@@ -93,12 +94,28 @@ class TableField(Tabular):
             Value and known; cell → the rows that hold such a level, and the first of these, to be shown; the cells that
             the rows have no column for.
         """
+        if isinstance(raw, TableFile):
+            return self._pack_parts(raw)
         frame = open_frame(raw, self.name)
         unseen: dict[int, list[int]] = {i: [] for i in range(len(self.columns))}
         value, known = self._pack(frame, unseen)
         placed = self._placed(frame)
         new = {i: (rows, words.show(placed[i], rows[0])) for i, rows in unseen.items() if rows}
         return value, known, new, [i for i in range(len(self.columns)) if i not in placed]
+
+    def _pack_parts(self, raw: TableFile) -> tuple[Tensor, Tensor | None, dict[int, tuple[list[int], str]], list[int]]:
+        """As :meth:`pack_any`, of a file that is read in parts."""
+        shape = (len(raw), len(self.columns))
+        value, known = torch.zeros(*shape, 2), torch.zeros(shape, dtype=torch.bool)
+        new: dict[int, tuple[list[int], str]] = {}
+        absent: list[int] = []
+        for rows, part in raw.parts():
+            value[rows], mask, found, absent = self.pack_any(part)
+            known[rows] = True if mask is None else mask
+            for i, (at, first) in found.items():
+                before, shown = new.get(i, ([], first))
+                new[i] = ([*before, *(rows.start + row for row in at)], shown)
+        return value, None if bool(known.all()) else known, new, absent
 
     def _pack(self, frame: Frame, unseen: dict[int, list[int]] | None) -> tuple[Tensor, Tensor | None]:
         value = np.zeros((frame.rows, len(self.columns), 2), dtype=np.float32)
