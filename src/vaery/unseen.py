@@ -14,6 +14,7 @@ import torch
 from vaery.core.evidence import Evidence
 from vaery.core.field import Field
 
+PART = 1 << 20  # rows that are looked at at once
 COMMON = 0.5  # new values above this share are what a column is made of (a name, an id), and no news
 
 
@@ -73,16 +74,24 @@ def learn(rows: Evidence, fields: Mapping[str, Field]) -> dict[str, Any]:
         for cell, spec in enumerate(field.cells):
             here = _known(rows, name, cell)
             if spec.family is None and bool(here.any()):
-                code = rows.values[name][:, cell, 0].long()
-                alone = torch.bincount(code[here]) == 1
-                found[name][cell] = [int(alone.sum()), int(here.sum())]
-                single.append((name, cell, _share(found[name][cell]), here & alone[code]))
+                once, mine = _once(rows.values[name][:, cell, 0], here)
+                found[name][cell] = [once, int(here.sum())]
+                single.append((name, cell, _share(found[name][cell]), mine))
     oddest = torch.full((rows.rows,), torch.inf, device=rows.device)
     for _, _, share, mine in single:
         oddest = torch.where(mine, oddest.clamp(max=share), oddest)
     for name, cell, share, _ in single:
         found[name][cell].append(int((oddest <= oddest.new_tensor(share)).sum()))
     return {"rows": rows.rows, "once": found} if single else {}
+
+
+def _once(code: torch.Tensor, here: torch.Tensor) -> tuple[int, torch.Tensor]:
+    """How many codes occur once among known ones, and ``[B]`` bool the rows that hold these."""
+    many, count = int(code.max()) + 1, torch.zeros((), dtype=torch.long, device=code.device)
+    for some, known in zip(code.split(PART), here.split(PART), strict=True):
+        count = count + torch.bincount(some[known].long(), minlength=many)
+    alone = count == 1
+    return int(alone.sum()), here & torch.cat([alone[some.long()] for some in code.split(PART)])
 
 
 def mass(learned: Mapping[str, Any] | None, field: str, cell: int) -> float:
