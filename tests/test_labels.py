@@ -20,6 +20,7 @@ from vaery.core.errors import ChoiceError, DataError, QueryError
 from vaery.core.evidence import Evidence
 from vaery.core.random import Random
 from vaery.jobs.suggest import cover
+from vaery.kinds import table
 from vaery.kinds.image import describe as describe_image
 from vaery.kinds.table import describe as describe_table
 from vaery.labels import find, simple, teach
@@ -392,3 +393,43 @@ def test_few_labels_of_the_classifier_have_readers() -> None:
     judge = VAEClassifier(VAE(**SMALL), unlabelled=-1).fit(frame[["a", "b", "c"]], y)
     assert judge.model_.choices_.readers == (judge.target_,)
     assert (judge.predict(frame[["a", "b", "c"]]) == (truth == "high")).mean() > 0.95
+
+
+# ------------------------------------------------------------------ plain numbers
+
+
+def test_plain_numbers_are_ranks_and_own_units_and_heaps_are_no_classes() -> None:
+    rng = np.random.default_rng(0)
+    skewed = np.exp(rng.normal(size=3000))
+    rounded = np.where(rng.random(3000) < 0.5, 0.0, np.where(rng.random(3000) < 0.5, np.round(skewed), skewed))
+    frame = pd.DataFrame({"skewed": skewed, "rounded": rounded, "kind": rng.choice(["a", "b", "c"], 3000)})
+    field = table.describe(frame)
+    value, known, *_ = field.pack_any(frame)
+    assert field.columns[1].levels == (0.0, 1.0), "of which the first alone is a heap of many rows"
+    x = table.plain(field)(value, known).numpy()
+    missing, (ranks, own), (also, straight, zero), kinds = (
+        np.split(x, [3, 5, 8], 1)[0],
+        *(x[:, a:b].T for a, b in ((3, 5), (5, 8), (8, 11))),
+    )
+    assert x.shape == (3000, 11)
+    assert not missing.any()
+    assert np.array_equal(np.argsort(ranks, kind="stable"), np.argsort(skewed.astype(np.float32), kind="stable"))
+    inside = skewed < np.quantile(skewed, 0.98)
+    assert np.corrcoef(own[inside], skewed[inside])[0, 1] > 0.999
+    assert abs(np.corrcoef(ranks, rng.permutation(own))[0, 1]) < 0.1
+    assert np.array_equal(zero == 1, rounded == 0)
+    inside = rounded < np.quantile(rounded, 0.98)
+    assert np.corrcoef(straight[inside], rounded[inside])[0, 1] > 0.99
+    assert (kinds.sum(0) == 1).all()
+    assert (np.diff(also[np.argsort(rounded)]) >= -1e-6).all()
+
+
+def test_plain_numbers_that_are_hidden_say_nothing() -> None:
+    frame = pd.DataFrame({"x": np.exp(np.random.default_rng(0).normal(size=200)), "kind": ["a", "b"] * 100})
+    field = table.describe(frame)
+    value, *_ = field.pack_any(frame)
+    plain, hidden = table.plain(field), torch.zeros(200, 2, dtype=torch.bool)
+    told = plain(value, hidden)
+    assert torch.equal(told, plain(torch.zeros_like(value), hidden))
+    assert torch.equal(told[:, :2], torch.ones(200, 2))
+    assert not told[:, 2:].any()

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from vaery.core.cells import CellSpec
 from vaery.core.field import Field
 from vaery.core.members import member
+from vaery.kinds.table.field import TableField
 from vaery.kinds.table.plain import Plain
 from vaery.nets.cells import CellInput
 from vaery.nets.mlp import Trunk
@@ -39,7 +40,8 @@ def reader(field: Field, width: int) -> nn.Module:
 
 def plain(field: Field) -> nn.Module:
     """``value [B, D, 2]``, ``known [B, D]`` → ``[B, F]`` with nothing learned."""
-    return Plain(_cells(field))
+    assert isinstance(field, TableField)
+    return Plain(field.columns)
 
 
 def decoder(field: Field, context: int, width: int, depth: int, dropout: float) -> nn.Module:
