@@ -35,17 +35,13 @@ class Ensemble(Joint):
 
     def __init__(self, members: Sequence[Joint]) -> None:
         nn.Module.__init__(self)
-        self.fields, self.temper, self.aside = members[0].fields, None, ByName()
+        self.fields, self.temper = members[0].fields, None
+        self.encoders, self.aside = ByName(), ByName()  # each member has encoders of its own
         self.joints = nn.ModuleList(members)
 
     @property
     def members(self) -> list[Joint]:
         return [joint for joint in self.joints if isinstance(joint, Joint)]
-
-    @property
-    def encoders(self) -> ByName:  # type: ignore[override]
-        """The first member's."""
-        return self.members[0].encoders
 
     @property
     def walk(self) -> list[Stop]:
@@ -111,19 +107,18 @@ class _Switch(Stop):
 
     def __init__(self, stops: Sequence[Stop], axes: int) -> None:
         one = stops[0]
-        super().__init__(one.name, nn.Identity(), None, one.latent, one.carry, None, one.owner)
-        self._posterior = one._posterior
+        super().__init__(one.name, one.prior, one._posterior, one.latent, one.carry, owner=one.owner)
         self.stops, self.axes = nn.ModuleList(stops), axes
 
     def forward(self, context: Tensor) -> Density:
-        return self._made([(at, stop(at.walked(rest))) for at, stop, rest in self._turns(context)], context)
+        return Switched([(at, stop(at.walked(rest))) for at, stop, rest in self._turns(context)], self.axes)
 
     def posterior(self, features: Sequence[Features], context: Tensor) -> Density:
         made = []
         for number, (at, stop, rest) in zip(self._numbers(context), self._turns(context), strict=True):
             assert isinstance(at, SomeDraws), "features are of all rows"
             made.append((at, stop.posterior(features[number], at.walked(rest))))
-        return self._made(made, context)
+        return Switched(made, self.axes)
 
     def step(self, context: Tensor, value: Tensor | None) -> Tensor:
         turns = self._turns(context)
@@ -143,6 +138,3 @@ class _Switch(Stop):
             assert isinstance(stop, Stop)
             found.append((at, stop, context[..., 1:]))
         return found
-
-    def _made(self, parts: list[tuple[Places, Density]], context: Tensor) -> Density:
-        return Switched(parts, (context.shape[0], context.shape[1]), self.axes)

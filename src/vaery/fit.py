@@ -31,7 +31,7 @@ from vaery.refine import candidates, refine
 from vaery.regime import regime_of
 from vaery.schema import Schema, read
 from vaery.train import Plan, Progress, Trainer, choose_threads
-from vaery.turns import Turn, how_many, prepare, together
+from vaery.turns import Turn, how_many, in_turn, prepare, together
 
 if TYPE_CHECKING:
     from vaery.model import VAE
@@ -50,7 +50,7 @@ def fit(
     verbose: bool | None = None,
 ) -> None:
     """Fit ``model`` to ``raw``; see :meth:`vaery.VAE.fit`."""
-    started = time.perf_counter()
+    started, count = time.perf_counter(), how_many(model)
     regime = regime_of(model.private)
     priors = candidates(model.refine)
     schema, rows, rules, targets = look_at(model, raw)
@@ -58,18 +58,17 @@ def fit(
     train, held_out = regime.split(rows, rng)
     advice = advise(model, schema.fields, train.rows)
     choices = settle(model, schema.fields, advice, targets)
-    count = how_many(model)
     seed = rng.seed()
     taught: dict[str, Any] = {}
 
-    def fresh(seed: int = seed) -> Joint:
+    def fresh(seed: int) -> Joint:
         joint = build(schema.fields, choices, seed=seed).to(pick_device(model.device))
         for name, reader in labels.readers(joint).items():
             reader.requires_grad_(False).load_state_dict(taught.get(name, reader.state_dict()))
         regime.start(joint, train, rng)
         return joint
 
-    joint = fresh()
+    joint = fresh(seed)
     objective = pick_objective(model.objective, schema.fields, advice, train.rows)
     plan = make_plan(model, advice, train.rows, budget, epochs)
     if choices.readers:
@@ -78,21 +77,21 @@ def fit(
     if checkpoint is not None:  # a checkpoint is of one fit
         plan = replace(plan, least_kl=0.0)
     make = functools.partial(regime.trainer, train=train, held_out=held_out)
-    fits: list[tuple[Trainer, Choices]] = []
-    for turn in (Turn(number, count) for number in range(count)):
-        if turn.number:
-            seed = rng.seed()
-            joint = fresh(seed)
+
+    def one(turn: Turn) -> tuple[Trainer, Choices]:
+        mine = rng.seed() if turn.number else seed
+        first = fresh(mine) if turn.number else joint
         fit_once = functools.partial(
-            trained, model, rng=rng.spawn(device=joint.device), folder=prepare(turn.folder(checkpoint), resume),
+            trained, model, rng=rng.spawn(device=first.device), folder=prepare(turn.folder(checkpoint), resume),
             resume=resume, verbose=verbose, started=turn.started(started, plan.seconds), turn=turn,
         )  # fmt: skip
-        trainer = until_used(fit_once, make, functools.partial(fresh, seed), joint, objective, turn.plan(plan))
-        fits.append((trainer, refined(model, priors, trainer, choices, rng) if regime.refines else choices))
-        regime.finish(trainer, rng.spawn(device=joint.device))
-        if trainer.state.interrupted:
-            break
-    trainer, choices = together(fits)
+        again = functools.partial(fresh, mine)
+        trainer = until_used(fit_once, make, again, first, objective, turn.plan(plan))
+        found = refined(model, priors, trainer, choices, rng) if regime.refines else choices
+        regime.finish(trainer, rng.spawn(device=first.device))
+        return trainer, found
+
+    trainer, choices = together(in_turn(count, one))
     if regime.refines:
         choices = beside(model, trainer, choices, rng, verbose)
     model.schema_, model.fields_, model.rules_ = schema, schema.fields, rules

@@ -55,14 +55,14 @@ def learn(joint: Joint, train: Evidence | Some, held_out: Evidence, *, rng: Rand
 
 def _read(joint: Joint) -> list[str]:
     """The fields that the shared levels are read from."""
-    return [name for name in joint.fields if name in joint.encoders] if joint.latents else []
+    return [name for name in joint.fields if name in joint.members[0].encoders] if joint.latents else []
 
 
 @torch.no_grad()
 def _pairs(joint: Joint, evidence: Evidence, name: str, rng: Random) -> tuple[Pairs, Tensor]:
     """What the field alone, and all others alone, say of the latent, of the rows that have both; and which these are,
     ``[B]`` bool."""
-    others = [other for other in joint.encoders if other != name and other in evidence]
+    others = [other for other in joint.members[0].encoders if other != name and other in evidence]
     here = torch.zeros(evidence.rows, dtype=torch.bool, device=evidence.device)
     for other in others:
         here = here | evidence.present(other)

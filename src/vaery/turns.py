@@ -67,6 +67,14 @@ def how_many(model: VAE) -> int:
     return count
 
 
+def in_turn(count: int, one: Callable[[Turn], tuple[Trainer, Choices]]) -> list[tuple[Trainer, Choices]]:
+    """Each fit, or as many as there were until somebody interrupted one."""
+    fits: list[tuple[Trainer, Choices]] = []
+    while len(fits) < count and not (fits and fits[-1][0].state.interrupted):
+        fits.append(one(Turn(len(fits), count)))
+    return fits
+
+
 def together(fits: Sequence[tuple[Trainer, Choices]]) -> tuple[Trainer, Choices]:
     """The first trainer, with the joint of all of them, and the shape of that."""
     trainer, choices = fits[0]

@@ -87,7 +87,8 @@ def places(which: Tensor, count: int) -> list[tuple[int, Places]]:
         raise ValueError("the densities of one draw may be another for each row, those of several may not")
     along, make = (which[:, :1].flatten(), SomeDraws) if by_draw else (which[0], SomeRows)
     found = ((i, (along == i).nonzero()[:, 0]) for i in range(count))
-    return [(i, make(index)) for i, index in found if len(index)] or [(0, SomeDraws(torch.arange(len(which))))]
+    nowhere: list[tuple[int, Places]] = [(0, SomeDraws(torch.arange(len(which))))]  # of no rows, any may speak
+    return [(i, make(index)) for i, index in found if len(index)] or nowhere
 
 
 class Switched(Density):
@@ -95,12 +96,11 @@ class Switched(Density):
 
     Args:
         parts: where each of them speaks, and the density there.
-        shape: (S, B).
         axes: how many an event has: values may come without one for the draws.
     """
 
-    def __init__(self, parts: Sequence[tuple[Places, Density]], shape: tuple[int, int], axes: int) -> None:
-        self.parts, self.shape, self.axes = parts, shape, axes
+    def __init__(self, parts: Sequence[tuple[Places, Density]], axes: int) -> None:
+        self.parts, self.axes = parts, axes
         self.whole, self.field = parts[0][1].whole, parts[0][1].field
 
     def log_prob(self, value: Tensor, known: Tensor | None = None) -> Tensor:
@@ -182,7 +182,7 @@ class Switched(Density):
     def _made(self, make: Callable[[Places, Density], Density]) -> Density:
         made = [(at, make(at, d)) for at, d in self.parts]
         same = all(new is old for (_, new), (_, old) in zip(made, self.parts, strict=True))
-        return self if same else Switched(made, self.shape, self.axes)
+        return self if same else Switched(made, self.axes)
 
     def _joined(self, call: Callable[[Places, Density], Tensor], ahead: int = 0) -> Tensor:
         return self._join([call(at, d) for at, d in self.parts], ahead)

@@ -40,11 +40,8 @@ def by_column(source: Any) -> TableFile | None:
         kept = [column for column in about.get("index_columns", ()) if not isinstance(column, dict)]
         nested = any(pa.types.is_nested(kind) for kind in file.schema_arrow.types)
         plain = len(set(names)) == len(names) and not nested and not kept
-        return TableFile(path, tuple(names), file.metadata.num_rows) if plain and _many(file) else None
-
-
-def _many(file: Any) -> bool:
-    return file.metadata.num_rows >= MANY
+        many = file.metadata.num_rows >= MANY
+        return TableFile(path, tuple(names), file.metadata.num_rows) if plain and many else None
 
 
 def let_go() -> None:
