@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import soundfile
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -15,6 +16,7 @@ from vaery import VAE, describe, load, read
 from vaery.cli.app import app
 from vaery.core.errors import DataError
 from vaery.framed import into_files, own_columns
+from vaery.kinds.audio import Sound
 
 
 def photo(row: int) -> np.ndarray:
@@ -154,3 +156,47 @@ def test_at_the_command_line(frame, tmp_path):
     assert len(list(Path("new_photo").iterdir())) == 3
     assert "-o" in run("generate", "m.vaery", "-n", "2", code=2)
     assert load("m.vaery").schema_.framed
+
+
+# ------------------------------------------------------------------ sounds
+
+
+def tone(high: bool, row: int) -> np.ndarray:
+    return (0.3 * np.sin(2 * np.pi * (880 if high else 220) * np.arange(2000) / 8000 + row)).astype(np.float32)
+
+
+def test_a_column_may_name_sounds(tmp_path, monkeypatch) -> None:
+    (tmp_path / "clips").mkdir()
+    rows = [
+        {"clip": f"clips/{i}.wav", "pitch": "high" if i % 2 else "low", "size": float(i % 2 + i / 40)}
+        for i in range(40)
+    ]
+    for i in range(40):
+        soundfile.write(tmp_path / rows[i]["clip"], tone(bool(i % 2), i), 8000)
+    pd.DataFrame(rows).to_csv(tmp_path / "tones.csv", index=False)
+    model = VAE(latent=4, width=16, steps=30, threads=1).fit(tmp_path / "tones.csv", verbose=False)
+    assert {f.name: f.kind for f in model.fields_} == {"clip": "audio", "table": "table"}
+    model.save(tmp_path / "m.vaery")
+    asked = read(tmp_path / "tones.csv")[:4]
+    asked.loc[1, "clip"] = None
+    filled = model.impute(asked)
+    assert filled["clip"].drop(1).tolist() == [rows[i]["clip"] for i in (0, 2, 3)], (
+        "known sounds are named as they were"
+    )
+    assert isinstance(filled["clip"][1], Sound)
+    assert len(model.detect(read(tmp_path / "tones.csv"))) == 40
+    assert set(model.generate(3, given={"pitch": "high"})["pitch"]) == {"high"}
+    monkeypatch.chdir(tmp_path)
+    for words in (
+        ["generate", "m.vaery", "-n", "3", "-o", "new.csv"],
+        ["impute", "m.vaery", "tones.csv", "-o", "full.csv"],
+    ):
+        done = CliRunner().invoke(app, words, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+    new = pd.read_csv("new.csv")
+    assert new["clip"].tolist() == [f"new_clip/{i:05d}.wav" for i in range(3)]
+    samples, rate = soundfile.read("new_clip/00001.wav")
+    assert rate == 8000
+    assert len(samples) > 0
+    assert pd.read_csv("full.csv")["clip"].tolist() == [row["clip"] for row in rows]
+    assert np.isfinite(load("m.vaery").score_samples(read("new.csv"))).all()

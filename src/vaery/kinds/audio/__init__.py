@@ -11,7 +11,7 @@ from typing import Any
 
 from vaery.kinds.audio.describe import describe
 from vaery.kinds.audio.field import AudioField
-from vaery.kinds.audio.io import SUFFIXES, is_file, looks_like_path, read, write
+from vaery.kinds.audio.io import SUFFIXES, into_files, is_file, looks_like_path, read, write
 from vaery.kinds.audio.nets import decoder, encoder, suggest
 from vaery.kinds.audio.pictures import grid
 from vaery.kinds.audio.sound import Sound, joined, sounds, windows
@@ -27,6 +27,7 @@ __all__ = [
     "describe",
     "encoder",
     "grid",
+    "into_files",
     "joined",
     "looks_like",
     "picks",

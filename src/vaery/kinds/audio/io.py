@@ -171,6 +171,25 @@ def write(raw: Any, path: str | os.PathLike[str]) -> None:
             _write_file(item, folder / f"{i:0{max(5, len(str(len(items))))}d}.wav")
 
 
+def into_files(values: Sequence[Any], folder: Path) -> list[str | None]:
+    """A column's sounds as WAV files in ``folder``, which is made: their names, numbered by row.
+
+    Args:
+        values: one sound a row; paths stay as they are, ``None`` stays empty.
+        folder: to write to.
+    """
+    made: list[str | None] = []
+    for i, item in enumerate(values):
+        if item is None or isinstance(item, str):
+            made.append(item)
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{i:0{max(5, len(str(len(values))))}d}.wav"
+        _write_file(item, folder / name)
+        made.append(f"{folder.name}/{name}")
+    return made
+
+
 def _in_a_row(items: Sequence[Sound]) -> Sound:
     """Sounds as one, at the rate and with the channels of the first, with pauses between them."""
     if len(items) == 1:
