@@ -12,9 +12,11 @@ import torch
 from exact import Labelled, LinearGaussian, evidence, linear_gaussian
 from scipy.stats import ks_2samp
 from torch import Tensor
+from typer.testing import CliRunner
 
 import vaery.train
 from vaery import VAE, between, load
+from vaery.cli.app import app
 from vaery.core.check import check_density
 from vaery.core.choose import from_either, from_prior, from_prior_given
 from vaery.core.errors import ChoiceError
@@ -22,6 +24,7 @@ from vaery.core.evidence import Evidence
 from vaery.core.random import Random, log_mean_exp
 from vaery.core.switched import SomeRows, Switched, places
 from vaery.ensemble import MEMBER, Ensemble
+from vaery.file import card
 from vaery.inference import complete, conditionals, sample_conditional
 from vaery.jobs.score import score
 
@@ -250,7 +253,10 @@ def test_members_differ_and_the_first_is_the_model_alone(fitted: VAE) -> None:
 def test_saved_and_loaded_it_is_the_same(fitted: VAE, tmp_path: Path) -> None:
     fitted.save(tmp_path / "m.vaery")
     again, rows = load(tmp_path / "m.vaery"), frame(30)
-    assert again.members == 3
+    assert again.members == again.info()["members"] == 3
+    told = CliRunner().invoke(app, ["info", str(tmp_path / "m.vaery")], catch_exceptions=False).output
+    assert "a mixture of 3 members" in told
+    assert "mixture of 3 members" in card(again)
     assert np.array_equal(fitted.score_samples(rows), again.score_samples(rows))
     assert fitted.generate(20, seed=5).equals(again.generate(20, seed=5))
 

@@ -82,6 +82,7 @@ def info(model: VAE) -> dict[str, Any]:
         "gaps": words.about(model.joint_.fields, model.calibration_),
         "latent": list(model.choices_.latent),
         "prior": dict(model.choices_.prior),
+        "members": len(model.joint_.members),
         "parameters": sum(p.numel() for p in model.joint_.parameters()),
         "rows": model.calibration_.get("rows"),
         "steps": last.get("step"),
@@ -94,11 +95,12 @@ def info(model: VAE) -> dict[str, Any]:
 
 def card(model: VAE) -> str:
     """The model card: what this is, in words."""
-    about = info(model)
+    about, count = info(model), len(model.joint_.members)
+    several = f" It is a mixture of {count} members; these are the first one's steps." if count > 1 else ""
     lines = [
         "---", "library_name: vaery", "tags: [variational-autoencoder]", "---", "", "# A vaery model", "",
         f"Fitted on {about['rows']} rows with vaery {__version__}: {about['parameters']:,} parameters, "
-        f"{about['steps']} steps, {how_good(about)}.", "",
+        f"{about['steps']} steps, {how_good(about)}.{several}", "",
         "| field | kind | event | likelihood |", "|---|---|---|---|",
     ]  # fmt: skip
     lines += [f"| {f['name']} | {f['kind']} | {f['event']} | {f['likelihood']} |" for f in about["fields"]]

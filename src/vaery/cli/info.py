@@ -63,6 +63,8 @@ def lines(about: Mapping[str, Any]) -> Iterator[str]:
         yield f"gaps: {gap['says']}"
     levels = ", ".join(map(str, about["latent"]))
     yield f"latent: {levels}; prior {about['prior'].get('name')}"
+    if (members := about.get("members", 1)) > 1:
+        yield f"a mixture of {members} members; the steps, bits and latent told here are the first one's"
     yield "made with: " + ", ".join(
         f"{name} {version}" for name, version in {"vaery": about["vaery"], **about["versions"]}.items()
     )
