@@ -453,17 +453,19 @@ def test_a_filled_gap_is_the_conditional_mean(how: str) -> None:
 
 
 def test_the_interval_covers_what_it_says() -> None:
-    joint = linear()
-    result = impute(joint, evidence(joint, HOLES), rng=shared(), interval=0.8)
-    assert isinstance(result, dict)
-    low, value, high = (summary(joint, result[k]) for k in ("low", "value", "high"))
-    gap = HOLES.isnan().numpy()
-    assert (low <= value)[gap].all()
-    assert (value <= high)[gap].all()
-    inside = ((low <= X.numpy()) & (X.numpy() <= high))[gap]
-    assert inside.mean() == pytest.approx(0.8, abs=0.07)
+    joint, gap = linear(), HOLES.isnan().numpy()
+    inside, wide = [], []
+    for seed in range(20):  # sixteen latents, the same for all rows, leave a width of one seed 7 % off
+        result = impute(joint, evidence(joint, HOLES), rng=shared(seed), interval=0.8)
+        assert isinstance(result, dict)
+        low, value, high = (summary(joint, result[k]) for k in ("low", "value", "high"))
+        assert (low <= value)[gap].all()
+        assert (value <= high)[gap].all()
+        inside.append(((low <= X.numpy()) & (X.numpy() <= high))[gap].mean())
+        wide.append((high - low)[gap].mean())
+    assert np.mean(inside) == pytest.approx(0.8, abs=0.07)
     widths = np.concatenate([expected_given(row)[1] for row in HOLES]) * 2 * stats.norm.ppf(0.9)
-    np.testing.assert_allclose((high - low)[gap].mean(), widths.mean(), rtol=0.05)
+    np.testing.assert_allclose(np.mean(wide), widths.mean(), rtol=0.05)
 
 
 @pytest.mark.parametrize("draws", [0, 1, 16, 100])
