@@ -8,7 +8,7 @@ Both are joints like any other, and their posteriors are exact, so that every si
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -46,10 +46,19 @@ class Block(Field):
         known = ~raw.isnan()
         return raw.nan_to_num(), None if bool(known.all()) else known
 
-    def unpack(self, value: Tensor, known: Tensor | None = None, **_: Any) -> Tensor:  # type: ignore[override]
+    def unpack(
+        self,
+        value: Tensor,
+        known: Tensor | None = None,
+        like: Any = None,
+        keep: bool = False,
+        given: Mapping[str, Any] | None = None,
+    ) -> Tensor:
         return value if known is None else value.masked_fill(~known, torch.nan)
 
-    def summarise(self, value: Tensor, weight: Tensor, how: str | float, **_: Any) -> Tensor:  # type: ignore[override]
+    def summarise(
+        self, value: Tensor, weight: Tensor, how: str | float, like: Any = None, keep: bool = False
+    ) -> Tensor:
         assert how == "mean"
         return (weight[..., None] * value).sum(0)
 
@@ -60,16 +69,31 @@ class Label(Field):
 
     kind: ClassVar[str] = "label"
     levels: int = 2
-    event: ClassVar[tuple[int, ...]] = ()  # type: ignore[assignment]
-    mask: ClassVar[tuple[int, ...]] = ()  # type: ignore[assignment]
+
+    @property
+    def event(self) -> tuple[int, ...]:
+        return ()
+
+    @property
+    def mask(self) -> tuple[int, ...]:
+        return ()
 
     def pack(self, raw: Any) -> tuple[Tensor, Tensor | None]:
         return raw, None
 
-    def unpack(self, value: Tensor, known: Tensor | None = None, **_: Any) -> Tensor:  # type: ignore[override]
+    def unpack(
+        self,
+        value: Tensor,
+        known: Tensor | None = None,
+        like: Any = None,
+        keep: bool = False,
+        given: Mapping[str, Any] | None = None,
+    ) -> Tensor:
         return value
 
-    def summarise(self, value: Tensor, weight: Tensor, how: str | float, **_: Any) -> Tensor:  # type: ignore[override]
+    def summarise(
+        self, value: Tensor, weight: Tensor, how: str | float, like: Any = None, keep: bool = False
+    ) -> Tensor:
         return (weight * value).sum(0)
 
 

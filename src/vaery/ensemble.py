@@ -2,8 +2,8 @@
 
 Which member a row is of is a number that nobody knows: the first stop of the walk. Drawn from the prior it is any of
 them; a posterior walk goes through all of them, and its weights say how well each fits, so that scores, conditions and
-gaps are those of the mixture (deep ensembles: Lakshminarayanan, Pritzel and Blundell, 2017). Nothing else in the house
-knows of members, but for jobs about the latent itself: members do not share one, and theirs is the first member's.
+gaps are those of the mixture (deep ensembles: Lakshminarayanan, Pritzel and Blundell, 2017). Jobs about the latent
+itself, and denoising, ask :attr:`~vaery.joint.Joint.members` for the first: members share no latent.
 """
 
 from __future__ import annotations
@@ -111,30 +111,28 @@ class _Switch(Stop):
         self.stops, self.axes = nn.ModuleList(stops), axes
 
     def forward(self, context: Tensor) -> Density:
-        return Switched([(at, stop(at.walked(rest))) for at, stop, rest in self._turns(context)], self.axes)
+        return Switched([(at, stop(at.walked(rest))) for _, at, stop, rest in self._turns(context)], self.axes)
 
     def posterior(self, features: Sequence[Features], context: Tensor) -> Density:
         made = []
-        for number, (at, stop, rest) in zip(self._numbers(context), self._turns(context), strict=True):
+        for number, at, stop, rest in self._turns(context):
             assert isinstance(at, SomeDraws), "features are of all rows"
             made.append((at, stop.posterior(features[number], at.walked(rest))))
         return Switched(made, self.axes)
 
     def step(self, context: Tensor, value: Tensor | None) -> Tensor:
-        turns = self._turns(context)
-        chosen = [None if value is None else at.walked(value) for at, _, _ in turns]
-        onward = [one.step(at.walked(rest), v) for (at, one, rest), v in zip(turns, chosen, strict=True)]
-        rest = joined([at for at, _, _ in turns], onward)
+        where, onward = [], []
+        for _, at, one, rest in self._turns(context):
+            where.append(at)
+            onward.append(one.step(at.walked(rest), None if value is None else at.walked(value)))
+        rest = joined(where, onward)
         return torch.cat([context[..., :1].expand(*rest.shape[:2], 1).to(rest.dtype), rest], -1)
 
-    def _numbers(self, context: Tensor) -> list[int]:
-        return [number for number, _ in places(context[..., 0].long(), len(self.stops))]
-
-    def _turns(self, context: Tensor) -> list[tuple[Places, Stop, Tensor]]:
-        """Where each member that has a turn speaks, its stop, and the context without the number."""
+    def _turns(self, context: Tensor) -> list[tuple[int, Places, Stop, Tensor]]:
+        """Of each member that has a turn: its number, where it speaks, its stop, and the context without the number."""
         found = []
         for number, at in places(context[..., 0].long(), len(self.stops)):
             stop = self.stops[number]
             assert isinstance(stop, Stop)
-            found.append((at, stop, context[..., 1:]))
+            found.append((number, at, stop, context[..., 1:]))
         return found

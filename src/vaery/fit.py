@@ -20,7 +20,7 @@ from vaery import coarse, labels, misfit
 from vaery.advice import advise, make_plan, pick_device, pick_objective, settle
 from vaery.build import Choices, build, judge
 from vaery.constraints.rules import Rules
-from vaery.core.evidence import Evidence
+from vaery.core.evidence import Evidence, Some
 from vaery.core.members import member
 from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated
@@ -28,7 +28,7 @@ from vaery.framed import own_columns
 from vaery.held_out import best_row
 from vaery.joint import Joint
 from vaery.refine import candidates, refine
-from vaery.regime import regime_of
+from vaery.regime import Regime, regime_of
 from vaery.schema import Schema, read
 from vaery.train import Plan, Progress, Trainer, choose_threads
 from vaery.turns import Turn, how_many, in_turn, prepare, together
@@ -59,21 +59,15 @@ def fit(
     advice = advise(model, schema.fields, train.rows)
     choices = settle(model, schema.fields, advice, targets)
     seed = rng.seed()
-    taught: dict[str, Any] = {}
-
-    def fresh(seed: int) -> Joint:
-        joint = build(schema.fields, choices, seed=seed).to(pick_device(model.device))
-        for name, reader in labels.readers(joint).items():
-            reader.requires_grad_(False).load_state_dict(taught.get(name, reader.state_dict()))
-        regime.start(joint, train, rng)
-        return joint
-
+    taught: dict[str, Any] = {}  # readers of labels, by name; filled further down
+    fresh = functools.partial(untrained, model, schema, choices, regime, train, rng, taught)
     joint = fresh(seed)
     objective = pick_objective(model.objective, schema.fields, advice, train.rows)
     plan = make_plan(model, advice, train.rows, budget, epochs)
     if choices.readers:
         read_well, plan, spent = teach(model, joint, rows, rng, plan, verbose)
-        taught, started = {name: r.state_dict() for name, r in labels.readers(joint).items()}, started + spent
+        taught |= {name: reader.state_dict() for name, reader in labels.readers(joint).items()}
+        started += spent
     if checkpoint is not None:  # a checkpoint is of one fit
         plan = replace(plan, least_kl=0.0)
     make = functools.partial(regime.trainer, train=train, held_out=held_out)
@@ -101,6 +95,24 @@ def fit(
         model.calibration_["labels"] = read_well
 
 
+def untrained(
+    model: VAE,
+    schema: Schema,
+    choices: Choices,
+    regime: Regime[Any],
+    train: Evidence | Some,
+    rng: Random,
+    taught: Mapping[str, Any],
+    seed: int,
+) -> Joint:
+    """A new joint, started from rows, with readers of labels as they were ``taught``."""
+    joint = build(schema.fields, choices, seed=seed).to(pick_device(model.device))
+    for name, reader in labels.readers(joint).items():
+        reader.requires_grad_(False).load_state_dict(taught.get(name, reader.state_dict()))
+    regime.start(joint, train, rng)
+    return joint
+
+
 def keep(model: VAE, trainer: Trainer, choices: Choices) -> None:
     """What there is to know of a training, handed to the model."""
     model.joint_, model.choices_, model.plan_ = trainer.joint, choices, asdict(trainer.plan)
@@ -124,7 +136,11 @@ def in_parts(raw: Any, model: VAE) -> Any:
     if model.kind not in (None, "table") or model.target is not None or model.constraints:
         return None
     found = member("kinds", "table").by_column(raw)
-    return None if found is None or (model.kind is None and own_columns(found.head())) else found
+    if found is None or model.kind == "table":
+        return found
+    head = found.head()
+    untold = head.select_dtypes(exclude="number").isna().all().any()  # what texts there are is further on
+    return None if untold or own_columns(head) else found
 
 
 def until_used(

@@ -127,18 +127,32 @@ def into_files(frame: Any, kinds: Mapping[str, str], out: Path) -> Any:
 
     Args:
         frame: as jobs return it.
-        kinds: column → kind; a kind whose records are more than texts has ``into_files(values, folder)``, which
-            returns the files' names as they are seen from beside the folder.
+        kinds: column → kind; a kind whose records are more than texts has ``write_one(record, path)``, and ``CELL``,
+            what such a file ends in.
         out: the file that the frame is going to be written to.
     """
     frame = seen_from(frame, [name for name in kinds if name in frame.columns and name != REST], out.parent)
     for name, kind in kinds.items():
-        write = getattr(member("kinds", kind), "into_files", None)
-        if write is not None and name in frame.columns:
-            names = write(_values(frame[name]), folder_of(out, name))
+        if hasattr(member("kinds", kind), "write_one") and name in frame.columns:
+            names = _written(_values(frame[name]), member("kinds", kind), folder_of(out, name))
             frame = join({name: names, REST: frame.drop(columns=name) if hasattr(frame, "iloc") else frame.drop(name)},
                          like=frame)  # fmt: skip
     return frame
+
+
+def _written(values: list[Any], kind: Any, folder: Path) -> list[str | None]:
+    """The names of a column's files, numbered by row, as they are seen from beside the folder, which is made; paths
+    stay as they are, ``None`` stays empty."""
+    made: list[str | None] = []
+    for i, record in enumerate(values):
+        if record is None or isinstance(record, str):
+            made.append(record)
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"{i:0{max(5, len(str(len(values))))}d}{kind.CELL}"
+        kind.write_one(record, folder / name)
+        made.append(f"{folder.name}/{name}")
+    return made
 
 
 def folder_of(out: Path, column: str) -> Path:

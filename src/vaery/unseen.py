@@ -86,7 +86,8 @@ def learn(rows: Evidence, fields: Mapping[str, Field]) -> dict[str, Any]:
 
 
 def _once(code: torch.Tensor, here: torch.Tensor) -> tuple[int, torch.Tensor]:
-    """How many codes occur once among known ones, and ``[B]`` bool the rows that hold these."""
+    """How many of the codes ``[B]`` occur once where they are known, ``here [B]`` bool, and ``[B]`` bool the rows that
+    hold these."""
     many, count = int(code.max()) + 1, torch.zeros((), dtype=torch.long, device=code.device)
     for some, known in zip(code.split(PART), here.split(PART), strict=True):
         count = count + torch.bincount(some[known].long(), minlength=many)

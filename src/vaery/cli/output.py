@@ -151,7 +151,7 @@ def beside(out: Path, gives: str, model: Any) -> list[Path]:
         return []
     from vaery.framed import folder_of
 
-    return [folder_of(out, field.name) for field in model.fields_ if hasattr(_kind(field.kind), "into_files")]
+    return [folder_of(out, field.name) for field in model.fields_ if hasattr(_kind(field.kind), "write_one")]
 
 
 def _beside(out: Path, part: str) -> Path:

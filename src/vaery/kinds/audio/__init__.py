@@ -11,7 +11,7 @@ from typing import Any
 
 from vaery.kinds.audio.describe import describe
 from vaery.kinds.audio.field import AudioField
-from vaery.kinds.audio.io import SUFFIXES, into_files, is_file, looks_like_path, read, write
+from vaery.kinds.audio.io import CELL, SUFFIXES, is_file, looks_like_path, read, write, write_one
 from vaery.kinds.audio.nets import decoder, encoder, suggest
 from vaery.kinds.audio.pictures import grid
 from vaery.kinds.audio.sound import Sound, joined, sounds, windows
@@ -19,6 +19,7 @@ from vaery.kinds.audio.sound import Sound, joined, sounds, windows
 LISTED = True  # raw data is a list of sounds
 
 __all__ = [
+    "CELL",
     "LISTED",
     "SUFFIXES",
     "AudioField",
@@ -27,7 +28,6 @@ __all__ = [
     "describe",
     "encoder",
     "grid",
-    "into_files",
     "joined",
     "looks_like",
     "picks",
@@ -36,6 +36,7 @@ __all__ = [
     "suggest",
     "windows",
     "write",
+    "write_one",
 ]
 
 

@@ -15,6 +15,7 @@ from vaery.kinds.audio.sound import Sound, as_dtype, joined, wave
 FILES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au")
 SUFFIXES = ("", ".wav", ".flac", ".ogg", ".png")  # "": a folder of WAV files
 NAMED = 5  # files that a message names at most
+CELL = ".wav"  # what a file ends in that stands for a cell of a table
 PAUSE = 0.25  # seconds between sounds that are written to one file
 
 
@@ -163,31 +164,12 @@ def write(raw: Any, path: str | os.PathLike[str]) -> None:
 
         grid(items, labels=None if labels is None else list(labels)).save(path)
     elif path.suffix:
-        _write_file(_in_a_row(items), path)
+        write_one(_in_a_row(items), path)
     else:
         for i, item in enumerate(items):
             folder = path if labels is None else path / str(labels[i])
             folder.mkdir(parents=True, exist_ok=True)
-            _write_file(item, folder / f"{i:0{max(5, len(str(len(items))))}d}.wav")
-
-
-def into_files(values: Sequence[Any], folder: Path) -> list[str | None]:
-    """A column's sounds as WAV files in ``folder``, which is made: their names, numbered by row.
-
-    Args:
-        values: one sound a row; paths stay as they are, ``None`` stays empty.
-        folder: to write to.
-    """
-    made: list[str | None] = []
-    for i, item in enumerate(values):
-        if item is None or isinstance(item, str):
-            made.append(item)
-            continue
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"{i:0{max(5, len(str(len(values))))}d}.wav"
-        _write_file(item, folder / name)
-        made.append(f"{folder.name}/{name}")
-    return made
+            write_one(item, folder / f"{i:0{max(5, len(str(len(items))))}d}.wav")
 
 
 def _in_a_row(items: Sequence[Sound]) -> Sound:
@@ -202,6 +184,7 @@ def _in_a_row(items: Sequence[Sound]) -> Sound:
     return joined(row[:-1] or [pause])
 
 
-def _write_file(sound: Sound, path: Path) -> None:
+def write_one(sound: Sound, path: Path) -> None:
+    """Write a sound to a file, at its own rate, 16 bits a sample."""
     samples = as_dtype(wave(sound, sound.name or "a sound").x, "int16")
     library().write(str(path), samples, sound.rate)

@@ -15,11 +15,12 @@ from vaery.core.errors import DataError
 from vaery.kinds.image.arrays import layout_of
 from vaery.kinds.image.describe import describe
 from vaery.kinds.image.field import ImageField
-from vaery.kinds.image.io import array_shape, into_files, is_picture, looks_like_folder, read, write
+from vaery.kinds.image.io import CELL, array_shape, is_picture, looks_like_folder, read, write, write_one
 from vaery.kinds.image.nets import can_climb, climb, decoder, encoder, plain, reader, suggest
 from vaery.kinds.image.pictures import grid
 
 __all__ = [
+    "CELL",
     "ImageField",
     "can_climb",
     "climb",
@@ -27,7 +28,6 @@ __all__ = [
     "describe",
     "encoder",
     "grid",
-    "into_files",
     "looks_like",
     "picks",
     "plain",
@@ -35,6 +35,7 @@ __all__ = [
     "reader",
     "suggest",
     "write",
+    "write_one",
 ]
 
 LONGEST = 4  # times the other side: what is longer is rather a series

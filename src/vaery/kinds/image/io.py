@@ -16,6 +16,7 @@ from vaery.kinds.image.pictures import as_bytes, grid, picture
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 ARRAYS = (".npy", ".npz")
+CELL = ".png"  # what a file ends in that stands for a cell of a table
 NAMED = 5  # files that a message names at most
 
 
@@ -227,23 +228,9 @@ def write(raw: Any, path: Any) -> None:
         picture(image).save(folder / f"{i:0{max(5, len(str(len(pixels))))}d}.png")
 
 
-def into_files(values: Sequence[Any], folder: Path) -> list[str | None]:
-    """A column's pictures as files in ``folder``, which is made: their names, numbered by row.
-
-    Args:
-        values: one picture a row; paths stay as they are, ``None`` stays empty.
-        folder: to write to.
-    """
-    made: list[str | None] = []
-    for i, image in enumerate(values):
-        if image is None or isinstance(image, str):
-            made.append(image)
-            continue
-        folder.mkdir(parents=True, exist_ok=True)
-        name = f"{i:0{max(5, len(str(len(values))))}d}.png"
-        picture(as_bytes(to_array(image)[None])[0]).save(folder / name)
-        made.append(f"{folder.name}/{name}")
-    return made
+def write_one(image: Any, path: Path) -> None:
+    """Write a picture ``[H, W]`` or ``[H, W, C]`` to a file, as :func:`write` does."""
+    picture(as_bytes(to_array(image)[None])[0]).save(path)
 
 
 def _write_arrays(path: Path, array: np.ndarray, parts: Mapping[str, Any]) -> None:

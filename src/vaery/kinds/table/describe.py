@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from vaery.core.errors import DataError, choice
 from vaery.kinds.table.detect import describe_column
 from vaery.kinds.table.field import TableField
+from vaery.kinds.table.file import TableFile
 from vaery.kinds.table.frames import ONE_COLUMN, open_frame
 
 
@@ -33,6 +35,8 @@ def describe(
         DataError: no rows, no columns, names that occur twice, infinities and whatever else no column can hold.
         ChoiceError: an override names no column, sort or family.
     """
+    if isinstance(raw, TableFile):
+        return _described(raw, name, likelihood, columns or {}, families or {})
     frame = open_frame(raw, name)
     if not frame.columns:
         raise DataError("0 feature(s) (columns) were found; a minimum of 1 is required")
@@ -58,3 +62,15 @@ def describe(
         for i, array in enumerate(frame.columns)
     ]
     return TableField(name, likelihood, tuple(found), frame.container, frame.labels)
+
+
+def _described(
+    raw: TableFile, name: str, likelihood: str, columns: Mapping[str, Any], families: Mapping[str, str]
+) -> TableField:
+    """As :func:`describe`, one column after the other."""
+    for asked in (*columns, *families):
+        if asked not in raw.columns:
+            raise choice("column", asked, raw.columns)
+    own = lambda said, one: {c: said[c] for c in one.columns if c in said}
+    found = [describe(one, name, likelihood, own(columns, one), own(families, one)) for one in raw.each()]
+    return replace(found[0], columns=tuple(field.columns[0] for field in found))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from vaery.core.errors import DataError
-from vaery.kinds.table.frames import Frame, open_frame
 from vaery.kinds.table.io import first_line
 
 if TYPE_CHECKING:
@@ -18,11 +17,13 @@ MANY = 1_000_000  # rows from which on it pays; fewer are quicker read at once
 PART = 250_000  # rows at a time
 HEAD = 10_000  # rows that tell what the columns hold
 
-T = TypeVar("T")
-
 
 def by_column(source: Any) -> TableFile | None:
-    """A Parquet file of many rows and plain columns; ``None``: it is something else, and is read as a whole."""
+    """A Parquet file of many rows and plain columns; ``None``: it is something else, and is read as a whole.
+
+    Args:
+        source: any data.
+    """
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
@@ -69,7 +70,11 @@ class TableFile:
         return self.rows
 
     def head(self) -> pd.DataFrame:
-        """The first rows."""
+        """The first rows.
+
+        Raises:
+            DataError: the file is damaged there; so it is of :meth:`parts` and :meth:`each`.
+        """
         return next(self._batches(HEAD)).to_pandas()
 
     def parts(self) -> Iterator[tuple[slice, pd.DataFrame]]:
@@ -81,20 +86,19 @@ class TableFile:
             start += batch.num_rows
         let_go()
 
-    def open_columns(self) -> Frame:
-        """The table, opened; each column is read when it is looked at, and only the last one is kept."""
-        one = _OneByOne(self._column)
-        each = [_Each[Any](one, part, len(self.columns)) for part in ("columns", "dtypes", "categories", "orders")]
-        return Frame("pandas", self.columns, each[0], self.rows, each[1], None, each[2], each[3])
-
-    def _column(self, at: int) -> Frame:
+    def each(self) -> Iterator[pd.DataFrame]:
+        """All rows of one column after the other."""
         import pyarrow as pa
         import pyarrow.parquet as parquet
 
-        try:
-            return open_frame(parquet.read_table(self.path, columns=[self.columns[at]]).to_pandas())
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(f"{self.path} is damaged: {first_line(error)}") from error
+        for name in self.columns:
+            try:
+                table = parquet.read_table(self.path, columns=[name])
+            except (pa.ArrowException, OSError) as error:
+                raise DataError(f"{self.path} is damaged: {first_line(error)}") from error
+            yield table.to_pandas()
+            del table
+            let_go()
 
     def _batches(self, size: int) -> Iterator[Any]:
         import pyarrow as pa
@@ -107,38 +111,3 @@ class TableFile:
                     let_go()
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{self.path} is damaged: {first_line(error)}") from error
-
-
-class _OneByOne:
-    """Frames of one column each, of which the last is kept."""
-
-    def __init__(self, make: Callable[[int], Frame]) -> None:
-        self.make, self.last = make, (-1, Frame("pandas", (), (), 0, ()))
-
-    def __getitem__(self, at: int) -> Frame:
-        if self.last[0] != at:
-            self.last = (-1, Frame("pandas", (), (), 0, ()))
-            let_go()
-            self.last = (at, self.make(at))
-        return self.last[1]
-
-
-class _Each(Sequence[T], Generic[T]):
-    """One attribute of frames of one column, as if they were one frame."""
-
-    def __init__(self, frames: _OneByOne, name: str, size: int) -> None:
-        self.frames, self.name, self.size = frames, name, size
-
-    def __len__(self) -> int:
-        return self.size
-
-    @overload
-    def __getitem__(self, at: int) -> T: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[T]: ...
-    def __getitem__(self, at: int | slice) -> T | Sequence[T]:
-        if isinstance(at, slice):
-            return [self[i] for i in range(*at.indices(self.size))]
-        if not 0 <= at < self.size:
-            raise IndexError(at)
-        return getattr(self.frames[at], self.name)[0]

@@ -34,12 +34,12 @@ class Frame:
 
     container: str
     names: tuple[str, ...] | None
-    columns: Sequence[Array]
+    columns: tuple[Array, ...]
     rows: int
-    dtypes: Sequence[str]
+    dtypes: tuple[str, ...]
     labels: tuple[Any, ...] | None = None
-    categories: Sequence[tuple[Any, ...] | None] = ()
-    orders: Sequence[bool] = ()
+    categories: tuple[tuple[Any, ...] | None, ...] = ()
+    orders: tuple[bool, ...] = ()
 
     def label(self, at: int) -> Any:
         """The name of a column as it was."""
@@ -61,8 +61,6 @@ def open_frame(raw: Any, name: str = "table") -> Frame:
         from vaery.kinds.table.io import read
 
         return open_frame(read(raw), name)
-    if hasattr(raw, "open_columns"):
-        return raw.open_columns()
     module = type(raw).__module__.split(".")[0]
     if module == "pandas":
         return _pandas(raw, name)

@@ -17,6 +17,20 @@ if TYPE_CHECKING:
 
 REAL, MADE = "#8b97a4", style.BLUE
 ACROSS = 4  # columns of small charts
+STRETCHES = {  # view → what stands beside the truth, a heading, words
+    "fills": (
+        "filled in",
+        "Stretches that were hidden and filled",
+        "Held-out series (grey), what was filled in where a stretch of a channel was hidden (blue), and the interval "
+        "that is to hold nine in ten hidden values (pale).",
+    ),
+    "forecasts": (
+        "forecast",
+        "Steps to come",
+        "Held-out series (grey), what was told of the steps to come (blue), and the interval that is to hold nine in "
+        "ten of them (pale).",
+    ),
+}
 
 
 def draw(views: Mapping[str, Any], jobs: Mapping[str, Any], folder: Path) -> Iterator[Picture]:
@@ -28,18 +42,9 @@ def draw(views: Mapping[str, Any], jobs: Mapping[str, Any], folder: Path) -> Ite
         yield pairs(views["pairs"], folder)
     for i, view in enumerate(views.get("images", ())):
         yield images(view, folder / f"images-{i}.png")
-    if "fills" in views:
-        yield stretches(
-            views["fills"], folder / "fills.png", "filled in", "Stretches that were hidden and filled",
-            "Held-out series (grey), what was filled in where a stretch of a channel was hidden (blue), and the "
-            "interval that is to hold nine in ten hidden values (pale).",
-        )  # fmt: skip
-    if "forecasts" in views:
-        yield stretches(
-            views["forecasts"], folder / "forecasts.png", "forecast", "Steps to come",
-            "Held-out series (grey), what was told of the steps to come (blue), and the interval that is to hold "
-            "nine in ten of them (pale).",
-        )  # fmt: skip
+    for name, said in STRETCHES.items():
+        if name in views:
+            yield stretches(views[name], folder / f"{name}.png", *said)
     if "oddest" in views:
         yield surprise(views["oddest"], folder)
     if any(jobs.get(job, {}).get("curve") for job in ("predict", "impute")):
