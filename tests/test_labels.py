@@ -28,7 +28,7 @@ from vaery.labels.belief import folds, temper, weigh
 from vaery.labels.graph import neighbours, spread
 from vaery.labels.lessons import Lessons
 from vaery.labels.reader import mixed
-from vaery.labels.trees import Boosted, Trees
+from vaery.nets.trees import Boosted, Trees
 from vaery.sklearn import VAEClassifier
 
 SMALL: dict[str, Any] = {"steps": 20, "width": 16, "depth": 1, "threads": 1, "refine": False}

@@ -26,6 +26,7 @@ from vaery.nets.merge import Merge
 from vaery.nets.ppca import COARSE, PPCAMixture
 from vaery.nets.private import PrivatePosterior
 from vaery.nets.ratio import RATIO, Ratio
+from vaery.nets.trees import DISCRIMINATOR, Boosted
 
 READER_WIDTH = 256  # of the networks that read labels
 
@@ -43,6 +44,8 @@ class Choices:
         coarse: size, components and factors of the mixture that sees a field from afar, by field
             (:class:`~vaery.nets.ppca.PPCAMixture`).
         judges: labels of which it is told whether a row looks like its own (:mod:`vaery.labels.judge`).
+        discriminator: rounds and depth of the trees that tell made rows from real ones (:mod:`vaery.discriminator`);
+            none: there are no such trees.
         ratios: fields of which it is told whether they go with the others (:class:`~vaery.nets.ratio.Ratio`).
         own: how many levels of its own a field has, by field, below those that all fields hang on.
         private: size of the latent that a field has for itself, by field: one plain level in front of its decoder.
@@ -62,6 +65,7 @@ class Choices:
     ratios: tuple[str, ...] = ()
     coarse: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     judges: tuple[str, ...] = ()
+    discriminator: tuple[int, ...] = ()
     members: tuple[Mapping[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -69,9 +73,8 @@ class Choices:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Choices:
-        names = {
-            name: tuple(data.get(name, ())) for name in ("latent", "first", "readers", "ratios", "judges", "members")
-        }
+        listed = ("latent", "first", "readers", "ratios", "judges", "discriminator", "members")
+        names = {name: tuple(data.get(name, ())) for name in listed}
         coarse = {name: tuple(shape) for name, shape in data.get("coarse", {}).items()}
         return cls(**{**data, **names, "coarse": coarse})
 
@@ -85,6 +88,8 @@ def build(fields: Sequence[Field], choices: Choices, seed: int = 0) -> Joint:
         joint.aside.update({COARSE + name: PPCAMixture(*shape) for name, shape in choices.coarse.items()})
         for name in choices.judges:
             joint.aside[JUDGE + name] = judge(joint.fields[name], read_by(fields, name))
+        if choices.discriminator:
+            joint.aside[DISCRIMINATOR] = Boosted(*choices.discriminator, classes=2)
     return joint
 
 

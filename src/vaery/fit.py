@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vaery import checkpoint as checkpoints
-from vaery import coarse, labels, misfit
+from vaery import coarse, discriminator, labels, misfit
 from vaery.advice import advise, make_plan, pick_device, pick_objective, settle
 from vaery.build import Choices, build, judge
 from vaery.constraints.rules import Rules
@@ -26,6 +26,7 @@ from vaery.core.objective import Objective
 from vaery.core.random import Random, isolated
 from vaery.framed import own_columns
 from vaery.held_out import best_row
+from vaery.jobs.generate import new
 from vaery.joint import Joint
 from vaery.refine import candidates, refine
 from vaery.regime import Regime, regime_of
@@ -89,10 +90,12 @@ def fit(
     if regime.refines:
         choices = beside(model, trainer, choices, rng, verbose)
     model.schema_, model.fields_, model.rules_ = schema, schema.fields, rules
-    keep(model, trainer, choices)
     model.private_, model.calibration_ = regime.report(trainer), regime.calibrate(trainer, rows)
     if choices.readers:
         model.calibration_["labels"] = read_well
+    if regime.refines:
+        choices = told_apart(model, trainer, choices, rng, verbose)
+    keep(model, trainer, choices)
 
 
 def untrained(
@@ -308,3 +311,13 @@ def beside(model: VAE, trainer: Trainer, choices: Choices, rng: Random, verbose:
         afar = coarse.learn(joint, train, rng=draw)
         judges = labels.judge.teach(joint, train, judge, rng=draw, steps=trainer.state.step, watch=tell)
     return replace(choices, ratios=ratios, coarse=afar, judges=judges)
+
+
+def told_apart(model: VAE, trainer: Trainer, choices: Choices, rng: Random, verbose: bool | None) -> Choices:
+    """What tells made rows from real ones, learned last: rows are made with their gaps, as they will be."""
+    joint, draw = trainer.joint, rng.spawn(device=trainer.joint.device)
+    made = functools.partial(new, joint, rng=draw.spawn(share_rows=False), calibration=model.calibration_, judged=False)
+    with threads_as_asked(model), telling(verbose) as tell:
+        passed = trainer.state.step * trainer.plan.batch
+        found = discriminator.learn(joint, trainer.train, trainer.held_out, made, rng=draw, rows=passed, watch=tell)
+    return replace(choices, discriminator=found or ())

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaery import gaps, labels
+from vaery import discriminator, gaps, labels
 from vaery.core.choose import from_prior
 from vaery.core.errors import QueryError
 from vaery.core.evidence import Evidence
@@ -58,8 +58,10 @@ def generate(
     candidates, which grows until it is worth as many independent draws as rows are asked for, or is sixteen times as
     large. How far to trust the result is its effective sample size.
 
-    Where records have a label beside pictures or sounds, a row that a classifier finds less like its label than all but
-    one in twenty real ones is drawn again (:mod:`vaery.labels.judge`).
+    What a fit learned of made rows at its end is used on them. Where nothing is given, rows of columns are kept as
+    often as the odds that they are real say (:mod:`vaery.discriminator`). Where records have a label beside pictures or
+    sounds, a row that a classifier finds less like its label than all but one in twenty real ones is drawn again
+    (:mod:`vaery.labels.judge`).
 
     Args:
         n: how many rows.
@@ -71,7 +73,8 @@ def generate(
         top_p: tokens are drawn from the likeliest ones that together have this share of the probability.
         noise: the share of their own spread, given the latent, that loudnesses of sounds are drawn with: 0 are the
             expected ones, 1 all that the model says. Left out, as the kind of data has it (sound: 0).
-        judged: whether that is done; without it, rows are draws from the model, whatever they look like.
+        judged: whether that is done; without it, rows are draws from the model, whatever they look like. Rows of
+            another temperature are not held against real ones.
 
     Returns:
         A :class:`Generated` of ``n`` rows.
@@ -89,17 +92,30 @@ def generate(
     rng = rng.spawn(share_rows=False)
     asked = evidence = evidence.to(joint.device)
     if not evidence.values and not evidence.regions:
-        values, effective = _from_prior(joint, n, rng), float(n)
-    else:
-        asked = _applying(joint, evidence, calibration)
-        draws = sample_conditional(joint, asked, n, rng=rng, candidates=candidates)
-        values, effective = draws.values, draws.effective_sample_size
+        rows = new(joint, n, rng=rng, calibration=calibration, judged=judged and temperature == 1)
+        return Generated(n, rows.values, rows.known if nulls else dict.fromkeys(joint.fields), {}, float(n))
+    asked = _applying(joint, evidence, calibration)
+    draws = sample_conditional(joint, asked, n, rng=rng, candidates=candidates)
+    values = draws.values
     if judged:
         values = labels.judge.redraw(joint, asked, values, calibration, rng=rng, candidates=candidates)
-    if asked.values or asked.regions:
-        values = _rounded(joint, asked, values, calibration, rng, candidates)
+    values = _rounded(joint, asked, values, calibration, rng, candidates)
     known = _gaps(joint, evidence, calibration if nulls else None, values, rng)
-    return Generated(n, values, known, {}, effective)
+    return Generated(n, values, known, {}, draws.effective_sample_size)
+
+
+@torch.no_grad()
+def new(joint: Joint, n: int, *, rng: Random, calibration: Mapping[str, Any] | None, judged: bool = True) -> Evidence:
+    """``n`` rows where nothing is asked for, with gaps as in the data; arguments as of :func:`generate`."""
+    nothing = Evidence(1, {}, {})
+
+    def draw(rows: int) -> Evidence:
+        values = _from_prior(joint, rows, rng)
+        if judged:
+            values = labels.judge.redraw(joint, nothing, values, calibration, rng=rng)
+        return Evidence(rows, values, _gaps(joint, nothing, calibration, values, rng))
+
+    return discriminator.kept(joint, n, draw, rng=rng) if judged else draw(n)
 
 
 def _gaps(

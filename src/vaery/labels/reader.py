@@ -13,8 +13,8 @@ from vaery.core.cells import CellDensity, CellHeads
 from vaery.core.evidence import Evidence
 from vaery.core.features import Features, encode
 from vaery.core.field import Field
-from vaery.labels.trees import Boosted, Trees
 from vaery.nets.merge import Merge
+from vaery.nets.trees import Boosted, Trees
 
 JUDGE = "judge "  # before the name of a label: what a reader of it is called that stands beside a model
 NET, LINE, NEAR, FOREST, BOOSTED = range(5)  # the readers

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from vaery.core.random import Random, isolated
 from vaery.labels.graph import spread
-from vaery.labels.trees import Boosted, Trees
+from vaery.nets.trees import Boosted, Trees
 
 PARTS = 50  # principal directions that neighbours are looked for in
 POOL = 12_000  # rows among which labels are spread

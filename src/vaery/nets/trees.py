@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+DISCRIMINATOR = "discriminator"  # what trees that tell made rows from real ones are called beside a model
+
 
 class Trees(nn.Module):
     """The sum over trees of what the leaf says that a row falls into.
@@ -60,10 +62,16 @@ class Trees(nn.Module):
         inner = tree.children_left[node] != -1
         if inner:
             self.feature[i, place] = int(tree.feature[node])
-            self.threshold[i, place] = float(tree.threshold[node])
+            self.threshold[i, place] = _single(float(tree.threshold[node]))
         left, right = (tree.children_left[node], tree.children_right[node]) if inner else (node, node)
         self._fill(i, tree, say, left, 2 * place + 1, depth + 1)
         self._fill(i, tree, say, right, 2 * place + 2, depth + 1)
+
+
+def _single(threshold: float) -> Tensor:
+    """In single precision, and no higher: rounded up it could be the next value that rows hold."""
+    near = torch.tensor(threshold, dtype=torch.float32)
+    return near if float(near) <= threshold else torch.nextafter(near, torch.tensor(-torch.inf))
 
 
 class Boosted(nn.Module):
