@@ -28,7 +28,7 @@ from vaery.nets.trees import DISCRIMINATOR, Boosted
 FEWEST, UNSEEN = 1000, 100  # real rows to learn from, and held-out ones that tell how many rounds are best, at least
 ROWS, TIMES = 20_000, 5  # real rows to learn from, at most; made ones for each
 CELLS = 3_000_000  # of all rows that are learned from, at most: a fit takes seconds
-SHARE = 0.4  # of the passes that training took, which made rows may take
+SHARE = 0.6  # of the passes that training took, which made rows may take
 ROUNDS, RATE, DEPTH, LEAVES = 800, 0.2, 6, 16
 BOLDEST = 0.95  # the quantile of made rows' odds that is kept each time; what is likelier real is no oftener kept
 GUESS = 0.3  # of the share that will be kept, before any was drawn
@@ -65,18 +65,19 @@ def learn(
     columns = sum(len(cells) for _, cells in _blocks(joint.fields.values()))
     if columns < 2 or held_out.rows < UNSEEN:
         return None
-    most = min(train.rows, ROWS, CELLS // (1 + TIMES) // columns, int(SHARE * rows) // columns // TIMES)
-    if most < FEWEST:
+    real = min(train.rows, ROWS, CELLS // (1 + TIMES) // columns)
+    made = min(TIMES * real, int(SHARE * rows) // columns)
+    if min(real, made) < FEWEST:
         return None
-    some = train[rng.permutation(train.rows)[:most].to(train.device)]
-    made = []
-    while sum(len(part) for part in made) < TIMES * most:
-        made.append(features(joint, draw(min(TOGETHER, TIMES * most - sum(len(part) for part in made)))))
+    some = train[rng.permutation(train.rows)[:real].to(train.device)]
+    parts: list[Tensor] = []
+    for start in range(0, made, TOGETHER):
+        parts.append(features(joint, draw(min(TOGETHER, made - start))))
         if watch is not None:
-            watch(0.9 * sum(len(part) for part in made) / (TIMES * most))
-    checked = max(UNSEEN, TIMES * most // 10)
-    found = _fitted(features(joint, some), torch.cat(made)[checked:], rng)
-    trees = _stopped(found, features(joint, held_out), torch.cat(made)[:checked])
+            watch(0.9 * min(1.0, (start + TOGETHER) / made))
+    checked = max(UNSEEN, made // 10)
+    found = _fitted(features(joint, some), torch.cat(parts)[checked:], rng)
+    trees = _stopped(found, features(joint, held_out), torch.cat(parts)[:checked])
     if trees is None:
         return None
     joint.aside[DISCRIMINATOR] = trees.to(joint.device)
