@@ -12,6 +12,7 @@ from scipy import stats
 
 from vaery import VAE, discriminator, load
 from vaery.core.evidence import Evidence
+from vaery.core.field import ABSENT
 from vaery.core.random import Random
 from vaery.joint import Joint
 from vaery.nets.trees import DISCRIMINATOR, Boosted
@@ -185,3 +186,30 @@ def test_gaps_are_seen_and_come_back() -> None:
     whole = model.generate(3000, seed=0, nulls=False)
     assert not whole.isna().any().any()
     pd.testing.assert_series_equal(whole["left"], made["left"])
+
+
+def test_columns_that_are_written_anew_are_not_looked_at() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.integers(0, 9, 4000), "b": rng.integers(0, 9, 4000)})
+    frame["a"] = np.where(rng.random(4000) < 0.8, frame["b"], frame["a"])  # what trees are to find
+    frame["sum"] = frame["a"] + frame["b"]
+    options: dict[str, Any] = {"likelihood": "independent", "latent": 1, "random_state": 0}
+    model = VAE(constraints=["sum = a + b"], **options).fit(frame, epochs=12, verbose=False)
+    trees = model.joint_.aside[DISCRIMINATOR].trees
+    assert set(trees.feature[trees.threshold.isfinite()].tolist()) == {0, 1}
+    made = model.generate(2000, seed=0)
+    assert (made["sum"] == made["a"] + made["b"]).all()
+    as_drawn = model.generate(2000, seed=0, judged=False)
+    same, before = ((rows["a"] == rows["b"]).mean() for rows in (made, as_drawn))
+    truth = (frame["a"] == frame["b"]).mean()
+    assert abs(same - truth) < 0.5 * abs(before - truth)
+
+
+def test_each_kind_says_what_trees_see_of_it(short: VAE) -> None:
+    gaps = corners(3, 0).assign(same=[None, "yes", "no"])
+    rows = rows_of(gaps, short)
+    seen = discriminator.features(short.joint_, rows)
+    (value,), (known,) = rows.values.values(), rows.known.values()
+    assert known is not None
+    assert torch.equal(seen[known], value[..., 0][known])
+    assert seen[0, 2] == ABSENT

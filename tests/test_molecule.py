@@ -24,12 +24,14 @@ pytest.importorskip("selfies", reason="molecules need selfies")
 
 import selfies
 from rdkit import Chem, RDConfig
+from rdkit.Chem import Descriptors
 
 from vaery import VAE, between, load, one_of, read
 from vaery.cli.app import app
 from vaery.constraints.rules import Rules
 from vaery.core.check import check_kind
 from vaery.core.errors import ChoiceError, DataError, MissingExtra, QueryError
+from vaery.core.field import ABSENT
 from vaery.core.members import member
 from vaery.core.random import Random
 from vaery.kinds import molecule as kind
@@ -387,6 +389,23 @@ def test_properties_against_rdkit():
     assert list(found.index) == [7, 8, 9]
     np.testing.assert_allclose(found.loc[7], [1.3101, 0.5501, 1.58, 180.159, 63.6], rtol=2e-3)
     assert found.loc[[8, 9]].isna().all().all()
+
+
+def test_traits_against_rdkit(field):
+    seen = field.traits(*(t[:2] for t in packed(field, [ASPIRIN, None])))
+    names = ["logP", "SAS", "weight", "TPSA"]
+    np.testing.assert_allclose(seen[0, :4], properties([ASPIRIN])[names].to_numpy()[0], rtol=1e-5)
+    aspirin = Chem.MolFromSmiles(ASPIRIN)
+    assert seen[0, 4] == pytest.approx(Descriptors.BertzCT(aspirin), rel=1e-5)
+    acceptors, donors, turning, open_rings, aromatic_rings = seen[0, 7:12].tolist()
+    assert (acceptors, donors, turning, open_rings, aromatic_rings) == (3, 1, 2, 0, 1)
+    assert seen[0, 16:].tolist() == [9, 0, 4, 0, 0, 0, 0, 0, 6, 6]  # atoms of each element, charge, rings
+    assert (seen[1] == ABSENT).all()
+
+
+def packed(field, molecules):
+    value, known = field.pack(molecules)
+    return value, torch.ones(value.shape, dtype=torch.bool) if known is None else known
 
 
 def test_polar_surfaces_against_the_file_that_comes_with_rdkit():

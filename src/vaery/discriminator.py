@@ -1,15 +1,16 @@
-"""Whether rows of columns are real: boosted trees that learn, at the end of a fit, to tell made rows from the data.
+"""Whether rows are real: boosted trees that learn, at the end of a fit, to tell made rows from those of the data.
 
 A density gets a little wrong everywhere, and trees find where: a price that is never above another one, a value that
 goes with a few others only. A made row is kept as often as the odds that it is real say (discriminator rejection
 sampling: Azadi et al., 2019), so that what is kept is nearer to the data than the model alone is. Densities, gaps and
-scores are the model's own.
+scores are the model's own. Trees see the :meth:`~vaery.core.field.Field.traits` of rows: columns, and descriptors of
+molecules.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +18,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vaery.core.cells import CellSpec
 from vaery.core.evidence import Evidence, Some
 from vaery.core.field import Field, Tabular
 from vaery.core.random import Random
@@ -26,15 +26,16 @@ from vaery.joint import Joint
 from vaery.nets.trees import DISCRIMINATOR, Boosted
 
 FEWEST, UNSEEN = 1000, 100  # real rows to learn from, and held-out ones that tell how many rounds are best, at least
-ROWS, TIMES = 20_000, 5  # real rows to learn from, at most; made ones for each
+ROWS, TIMES = 20_000, 5  # real rows to learn from, at most; made ones for each, at most,
+MOST_REAL = 2  # and as few as one for so many
 CELLS = 3_000_000  # of all rows that are learned from, at most: a fit takes seconds
-SHARE = 0.6  # of the passes that training took, which made rows may take
+SHARE = 0.6  # of the passes that training took, which made rows may take:
+WHOLE = 20  # one for each cell of a row, and so many for what is drawn as a whole
 ROUNDS, RATE, DEPTH, LEAVES = 800, 0.2, 6, 16
 BOLDEST = 0.95  # the quantile of made rows' odds that is kept each time; what is likelier real is no oftener kept
 GUESS = 0.3  # of the share that will be kept, before any was drawn
 MOST = 30  # rows are drawn for each that is asked for; then what comes is kept
 TOGETHER = 4096  # rows that go through the trees at once
-MISSING = -1e30  # what trees see of a cell that is not there: less than any value
 
 Draw = Callable[[int], Evidence]
 
@@ -47,6 +48,7 @@ def learn(
     *,
     rng: Random,
     rows: int,
+    without: Collection[str] = (),
     watch: Callable[[float], None] | None = None,
 ) -> tuple[int, int] | None:
     """Give the model trees that tell made rows from real ones, if they can tell any of the held-out rows.
@@ -57,16 +59,18 @@ def learn(
         draw: how many → so many made rows, with their gaps.
         rng: of rows and trees.
         rows: that training passed, one after the other.
+        without: names of columns that made rows do not keep as they were drawn.
         watch: told the share that is done.
 
     Returns:
         The rounds and the depth of the trees; ``None``: rows are too few or too plain, or cannot be told apart.
     """
-    columns = sum(len(cells) for _, cells in _blocks(joint.fields.values()))
-    if columns < 2 or held_out.rows < UNSEEN:
+    seen = _open(joint, without)
+    if int(seen.sum()) < 2 or held_out.rows < UNSEEN:
         return None
-    real = min(train.rows, ROWS, CELLS // (1 + TIMES) // columns)
-    made = min(TIMES * real, int(SHARE * rows) // columns)
+    real = min(train.rows, ROWS, CELLS // (1 + TIMES) // len(seen))
+    made = min(TIMES * real, int(SHARE * rows) // _passes(joint.fields.values()))
+    real = min(real, MOST_REAL * made)
     if min(real, made) < FEWEST:
         return None
     some = train[rng.permutation(train.rows)[:real].to(train.device)]
@@ -76,8 +80,9 @@ def learn(
         if watch is not None:
             watch(0.9 * min(1.0, (start + TOGETHER) / made))
     checked = max(UNSEEN, made // 10)
-    found = _fitted(features(joint, some), torch.cat(parts)[checked:], rng)
-    trees = _stopped(found, features(joint, held_out), torch.cat(parts)[:checked])
+    x = torch.cat(parts) * seen
+    found = _fitted(features(joint, some) * seen, x[checked:], rng)
+    trees = _stopped(found, features(joint, held_out[slice(0, real)]) * seen, x[:checked])
     if trees is None:
         return None
     joint.aside[DISCRIMINATOR] = trees.to(joint.device)
@@ -117,38 +122,31 @@ def log_odds(joint: Joint, rows: Evidence) -> Tensor:
 
 
 def features(joint: Joint, rows: Evidence) -> Tensor:
-    """``[B, F]`` what trees see of rows, on the CPU: a number for each cell, as the data would have it.
-
-    Made numbers are rounded as their column is first, or every one of them would give itself away.
-    """
-    blocks = _blocks(joint.fields.values())
-    return torch.cat([
-        torch.cat([_numbers(cells, *_settled(joint, part, name)) for name, cells in blocks], 1)
-        for part in batches(rows.to("cpu"), TOGETHER)
-    ])  # fmt: skip
+    """``[B, F]`` what trees see of rows: traits of all fields, on the CPU."""
+    found = [_traits(joint, part) for part in batches(rows.to("cpu"), TOGETHER)]
+    return torch.cat([torch.cat(part, 1) if part else torch.empty(0, 0) for part in found])
 
 
-def _settled(joint: Joint, rows: Evidence, name: str) -> tuple[Tensor, Tensor]:
-    """A block of cells, once it went to raw data and back, and which are known."""
-    field = joint.fields[name]
-    value, known = field.pack(field.unpack(*known_cells(joint, rows, name)))
-    return value, torch.ones(value.shape[:-1], dtype=torch.bool) if known is None else known
+def _traits(joint: Joint, rows: Evidence) -> list[Tensor]:
+    seen = (field.traits(*known_cells(joint, rows, name)) for name, field in joint.fields.items())
+    return [x for x in seen if x is not None]
 
 
-def _numbers(cells: Iterable[CellSpec], value: Tensor, known: Tensor) -> Tensor:
-    """``[B, D]``: the number of each cell, of a level where it lies among the numbers, else its code."""
-    out = value[..., 1].clone()
-    for i, cell in enumerate(cells):
-        code = value[:, i, 0].long()
-        if cell.family is None:
-            out[:, i] = value[:, i, 0]
-        elif cell.positions:
-            out[:, i] += torch.tensor([*cell.positions, 0.0])[code.clamp(max=len(cell.positions))]
-    return out.masked_fill(~known, MISSING)
+def _open(joint: Joint, without: Collection[str]) -> Tensor:
+    """``[F]`` bool: the traits that are no column of these."""
+    nothing = Evidence(1, {}, {})
+    found = []
+    for name, field in joint.fields.items():
+        seen = field.traits(*known_cells(joint, nothing, name))
+        if seen is not None:
+            names = field.cell_names if isinstance(field, Tabular) else [""] * seen.shape[1]
+            found += [column not in without for column in names]
+    return torch.tensor(found, dtype=torch.bool)
 
 
-def _blocks(fields: Iterable[Field]) -> list[tuple[str, tuple[CellSpec, ...]]]:
-    return [(field.name, tuple(field.cells)) for field in fields if isinstance(field, Tabular) and field.cells]
+def _passes(fields: Iterable[Field]) -> int:
+    """What a made row costs."""
+    return sum(WHOLE if field.cells is None else len(field.cells) for field in fields)
 
 
 def _fitted(real: Tensor, made: Tensor, rng: Random) -> Boosted:

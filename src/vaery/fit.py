@@ -94,7 +94,7 @@ def fit(
     if choices.readers:
         model.calibration_["labels"] = read_well
     if regime.refines:
-        choices = told_apart(model, trainer, choices, rng, verbose)
+        choices = told_apart(model, trainer, choices, rules.written, rng, verbose)
     keep(model, trainer, choices)
 
 
@@ -313,11 +313,16 @@ def beside(model: VAE, trainer: Trainer, choices: Choices, rng: Random, verbose:
     return replace(choices, ratios=ratios, coarse=afar, judges=judges)
 
 
-def told_apart(model: VAE, trainer: Trainer, choices: Choices, rng: Random, verbose: bool | None) -> Choices:
-    """What tells made rows from real ones, learned last: rows are made with their gaps, as they will be."""
+def told_apart(
+    model: VAE, trainer: Trainer, choices: Choices, written: frozenset[str], rng: Random, verbose: bool | None
+) -> Choices:
+    """What tells made rows from real ones, learned last: rows are made with their gaps, as they will be, and columns
+    that are ``written`` anew are not looked at."""
     joint, draw = trainer.joint, rng.spawn(device=trainer.joint.device)
     made = functools.partial(new, joint, rng=draw.spawn(share_rows=False), calibration=model.calibration_, judged=False)
     with threads_as_asked(model), telling(verbose) as tell:
         passed = trainer.state.step * trainer.plan.batch
-        found = discriminator.learn(joint, trainer.train, trainer.held_out, made, rng=draw, rows=passed, watch=tell)
+        found = discriminator.learn(
+            joint, trainer.train, trainer.held_out, made, rng=draw, rows=passed, without=written, watch=tell
+        )
     return replace(choices, discriminator=found or ())

@@ -130,6 +130,12 @@ class Rules:
         return tuple(dict.fromkeys(name for constraint in self.all for name in constraint.columns))
 
     @property
+    def written(self) -> frozenset[str]:
+        """The columns that they compute or make anew, whatever was drawn."""
+        unique = (name for c in self.constraints if isinstance(c, Unique) for name in c.columns)
+        return frozenset((*self.half, *unique, *(measure.column for measure in self.measures)))
+
+    @property
     def all(self) -> tuple[Constraint, ...]:
         """Constraints, and what is measured."""
         return (*self.constraints, *self.measures)

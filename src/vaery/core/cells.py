@@ -63,6 +63,20 @@ class CellSpec:
         return "categorical", (("levels", 1 << (self.codes - 1).bit_length()),)  # padded to a power of two
 
 
+def places(cells: Sequence[CellSpec], value: Tensor) -> Tensor:
+    """``[B, D, 2]`` → ``[B, D]`` the number of each cell, of a level where it lies among the numbers; of a cell that
+    has no numbers, its code."""
+    out = value[..., 1].clone()
+    for i, cell in enumerate(cells):
+        code = value[:, i, 0].long()
+        if cell.family is None:
+            out[:, i] = value[:, i, 0]
+        elif cell.positions:
+            at = torch.tensor([*cell.positions, 0.0], dtype=out.dtype, device=out.device)
+            out[:, i] += at[code.clamp(max=len(cell.positions))]
+    return out
+
+
 class CellHeads(nn.Module):
     """Raw numbers → the density of a block of cells, one call for each family.
 

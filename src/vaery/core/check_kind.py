@@ -22,10 +22,10 @@ WIDTH, CONTEXT, DRAWS = 16, 3, 2
 def check_kind(kind: Any, raw: Any, **options: Any) -> None:
     """Whether a kind of data keeps the contract of :class:`~vaery.core.field.Field` and of the functions beside it.
 
-    It knows its own data; its field survives JSON; what is packed comes back, with and without gaps; what is hidden
-    has no influence; the decoder's density has the shapes of the field, is zero where nothing is known, keeps what is
-    known bit for bit, and what it draws is raw data again. ``carry`` is for kinds whose fields can be visited before
-    the latent.
+    It knows its own data; its field survives JSON; what is packed comes back, with and without gaps; what it tells of a
+    row by itself hangs on that row; what is hidden has no influence; the decoder's density has the shapes of the field,
+    is zero where nothing is known, keeps what is known bit for bit, and what it draws is raw data again. ``carry`` is
+    for kinds whose fields can be visited before the latent.
 
     Args:
         kind: the module.
@@ -75,7 +75,18 @@ def _check_packing(field: Field, raw: Any) -> tuple[Tensor, Tensor]:
     _same(field, value, known, field.unpack(value, known, like=raw, keep=True), "unpack(..., like=raw, keep=True)")
     holes = field.shown(value, known & field.hide(rows, Random(0)))
     _same(field, zeroed(value, holes), holes, field.unpack(zeroed(value, holes), holes), "unpack of rows with gaps")
+    _check_traits(field, value, known)
     return value, known
+
+
+def _check_traits(field: Field, value: Tensor, known: Tensor) -> None:
+    seen = field.traits(value, known)
+    if seen is None:
+        return
+    expect(seen.dim() == 2 and len(seen) == len(value), f"traits must be [rows, F], got {list(seen.shape)}")
+    expect(bool(seen.isfinite().all()), "traits must be finite; ABSENT stands for what is not there")
+    alone = field.traits(value[:1], known[:1])
+    expect(alone is not None and torch.equal(alone, seen[:1]), "traits of a row must not hang on the other rows")
 
 
 def _check_advice(advice: Any) -> None:

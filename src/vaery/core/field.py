@@ -11,12 +11,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from vaery.core.cells import CellSpec
+from vaery.core.cells import CellSpec, places
 from vaery.core.evidence import zeroed
 from vaery.core.random import Random
 from vaery.core.region import Region
 from vaery.core.scale import Scale
 
+ABSENT = -1e30  # a trait that is not there: less than any other
 HIDDEN = 0.3  # the largest chance of a cell to be hidden where rows are to be seen otherwise
 
 
@@ -150,6 +151,16 @@ class Field(ABC):
         general code needs for that. ``None``: this kind cannot be seen so."""
         return None
 
+    def traits(self, value: Tensor, known: Tensor) -> Tensor | None:
+        """``[B, F]`` numbers that tell what rows are like, by which trees tell made rows from real ones
+        (:mod:`vaery.discriminator`); :data:`ABSENT` where there is nothing. ``None``: trees do not look at this kind.
+
+        Args:
+            value: packed values ``[B, E…]``.
+            known: ``[B, M…]`` bool.
+        """
+        return None
+
     def given(self, asked: Any) -> tuple[Tensor | None, Tensor | None, Region | None]:
         """What ``given=`` says of this field → one row of (value, known, region), as in Evidence.
 
@@ -258,6 +269,14 @@ class Tabular(Field):
     @abstractmethod
     def __getitem__(self, name: str) -> Any:
         """What is known of the column called ``name``."""
+
+    def traits(self, value: Tensor, known: Tensor) -> Tensor | None:
+        """A number for each cell. Made numbers are rounded as their column is, or each would give itself away."""
+        if self.cells is None:
+            return None
+        value, there = self.pack(self.unpack(value, known))
+        seen = places(self.cells, value)
+        return seen if there is None else seen.masked_fill(~there, ABSENT)
 
     @abstractmethod
     def sheet(self, raw: Any) -> Any:

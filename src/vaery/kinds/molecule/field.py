@@ -273,6 +273,14 @@ class MoleculeField(Field):
 
         return {name: lambda raw, name=name: measured(name, read(raw)) for name in COLUMNS}
 
+    def traits(self, value: Tensor, known: Tensor) -> Tensor:
+        """Descriptors of whole molecules; of those that are not known as a whole there are none."""
+        from vaery.kinds.molecule.traits import traits
+
+        whole = known.all(1).tolist()
+        found = self.unpack(value, None)
+        return traits([text if there else None for text, there in zip(found, whole, strict=True)])
+
     # ------------------------------------------------------------------ questions
 
     def given(self, asked: Any) -> tuple[Tensor | None, Tensor | None, None]:
