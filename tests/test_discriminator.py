@@ -91,13 +91,13 @@ def test_rows_are_kept_as_often_as_their_odds_say(small: VAE) -> None:
     joint = small.joint_
     by_kind(joint)
     try:
-        even = rows_of(plain(300), small)
+        even, told = rows_of(plain(300), small), []
         rng = np.random.default_rng(1)
 
         def draw(rows: int) -> Evidence:
             return even[torch.from_numpy(rng.integers(0, even.rows, rows))]
 
-        got = discriminator.kept(joint, 6000, draw, rng=Random(0))
+        got = discriminator.kept(joint, 6000, draw, rng=Random(0), watch=told.append)
     finally:
         del joint.aside[DISCRIMINATOR]
     (value,) = got.values.values()
@@ -105,6 +105,8 @@ def test_rows_are_kept_as_often_as_their_odds_say(small: VAE) -> None:
     (among,) = even.values.values()
     weight = np.bincount(among[:, 0, 0].long().numpy(), minlength=3) * np.exp(list(LOG_SHARES.values()))
     assert got.rows == 6000
+    assert told == sorted(told)
+    assert told[-1] == 1.0
     assert stats.chisquare(seen, 6000 * weight / weight.sum()).pvalue > 0.01
 
 

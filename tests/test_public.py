@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import vaery
+from vaery.core.job import FILLED
 from vaery.core.members import member, members
 
 HEAVY = ("torch", "pandas", "sklearn", "scipy", "matplotlib", "polars", "pyarrow", "numpy", "typer")
@@ -85,7 +86,7 @@ def test_every_job_is_a_method(name):
         return  # written by hand, for what scikit-learn asks of that name
     assert inspect.getdoc(method) == inspect.getdoc(job)
     offered, asked = inspect.signature(method).parameters, inspect.signature(job).parameters
-    assert set(offered) == {"self", *asked} - {"joint", "rng", "calibration", "history"}
+    assert set(offered) == {"self", *asked} - {"joint", *FILLED}
     assert all(offered[option].default == asked[option].default for option in offered if option in asked)
 
 

@@ -10,7 +10,7 @@ molecules.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vaery.core.evidence import Evidence, Some
+from vaery.core.evidence import Evidence, Some, concatenate
 from vaery.core.field import Field, Tabular
 from vaery.core.random import Random
 from vaery.inference import batches, known_cells
@@ -31,13 +31,14 @@ MOST_REAL = 2  # and as few as one for so many
 CELLS = 3_000_000  # of all rows that are learned from, at most: a fit takes seconds
 SHARE = 0.6  # of the passes that training took, which made rows may take:
 WHOLE = 20  # one for each cell of a row, and so many for what is drawn as a whole
-ROUNDS, RATE, DEPTH, LEAVES = 1200, 0.07, 6, 16
+ROUNDS, RATE, DEPTH, LEAVES = 1500, 0.1, 6, 16
 BOLDEST = 0.95  # the quantile of made rows' odds that is kept each time; what is likelier real is no oftener kept
 GUESS = 0.3  # of the share that will be kept, before any was drawn
 MOST = 30  # rows are drawn for each that is asked for; then what comes is kept
 TOGETHER = 4096  # rows that go through the trees at once
 
 Draw = Callable[[int], Evidence]
+Watch = Callable[[float], None]
 
 
 def learn(
@@ -49,7 +50,7 @@ def learn(
     rng: Random,
     rows: int,
     without: Collection[str] = (),
-    watch: Callable[[float], None] | None = None,
+    watch: Watch | None = None,
 ) -> tuple[int, int] | None:
     """Give the model trees that tell made rows from real ones, if they can tell any of the held-out rows.
 
@@ -89,7 +90,7 @@ def learn(
     return trees.rounds, DEPTH
 
 
-def kept(joint: Joint, n: int, draw: Draw, *, rng: Random) -> Evidence:
+def kept(joint: Joint, n: int, draw: Draw, *, rng: Random, watch: Watch | None = None) -> Evidence:
     """``n`` made rows, of which those that the trees find too often made are left out; all, where there are no trees.
 
     Args:
@@ -97,6 +98,7 @@ def kept(joint: Joint, n: int, draw: Draw, *, rng: Random) -> Evidence:
         n: how many.
         draw: how many → so many made rows, with their gaps.
         rng: of who is kept.
+        watch: told the share that is done.
     """
     if DISCRIMINATOR not in joint.aside or not n:
         return draw(n)
@@ -110,7 +112,9 @@ def kept(joint: Joint, n: int, draw: Draw, *, rng: Random) -> Evidence:
             keep = rng.uniform((size,)).to(part.device).log() < log_odds(joint, part)
             part = part[keep.nonzero()[:, 0]]
         parts, have, drawn = [*parts, part], have + part.rows, drawn + size
-    return _together(parts)[slice(0, n)]
+        if watch is not None:
+            watch(min(1.0, have / n))
+    return concatenate(parts)[slice(0, n)]
 
 
 @torch.no_grad()
@@ -206,16 +210,3 @@ def _stopped(trees: Boosted, real: Tensor, made: Tensor) -> Boosted | None:
 def _said(trees: Boosted, x: Tensor) -> list[Tensor]:
     """``[B, rounds]`` of some rows at a time: what each round adds."""
     return [trees.trees.leaves(part)[..., 0] for part in x.split(TOGETHER)]
-
-
-def _together(parts: list[Evidence]) -> Evidence:
-    """Rows of the same fields, one after the other."""
-    first = parts[0]
-
-    def joined(of: Callable[[Evidence], Mapping[str, Tensor | None]], name: str) -> Any:
-        found = [of(part)[name] for part in parts]
-        return None if any(x is None for x in found) else torch.cat([x for x in found if x is not None])
-
-    values = {name: joined(lambda part: part.values, name) for name in first.values}
-    known = {name: joined(lambda part: part.known, name) for name in first.known}
-    return Evidence(sum(part.rows for part in parts), values, known)

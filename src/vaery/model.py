@@ -19,12 +19,14 @@ from vaery.constraints.apply import kept, refuse_given
 from vaery.constraints.rules import Rules
 from vaery.core.errors import NotFitted, QueryError
 from vaery.core.field import Field
+from vaery.core.job import FILLED
 from vaery.core.members import member, members
 from vaery.core.objective import Objective
 from vaery.core.random import Random
 from vaery.framed import into_files
 from vaery.held_out import best_row
 from vaery.joint import Joint
+from vaery.progress import teller
 from vaery.rowwise import Question
 from vaery.schema import Schema, read
 from vaery.studies import Studies
@@ -245,7 +247,7 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
         function = member("jobs", job)
         spec = function.job
         wanted = inspect.signature(function).parameters
-        filled = {"calibration": self.calibration_, "history": self.history_}
+        filled = {"calibration": self.calibration_, "history": self.history_, "watch": teller(job)}
         options |= {name: value for name, value in filled.items() if name in wanted}
         anew = spec.gives == "records" and not spec.rowwise and spec.takes != "two rows"
         stream = functools.partial(Random, self._seed(seed, anew), self.joint_.device, share_rows=spec.takes == "rows")
@@ -412,11 +414,7 @@ def _method(name: str) -> Callable[..., Any]:
             raw = ()
         return self.run(name, *raw, **options)
 
-    inner = [
-        p
-        for p in list(inspect.signature(function).parameters.values())[1:]
-        if p.name not in ("rng", "calibration", "history")
-    ]
+    inner = [p for p in list(inspect.signature(function).parameters.values())[1:] if p.name not in FILLED]
     plain = [p.name for p in inner if p.name != "evidence"]
     owner = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     shown: Any = method  # functions have no signature that a type knows of

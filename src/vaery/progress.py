@@ -47,19 +47,32 @@ def watcher(verbose: bool | None = None) -> Iterator[Callable[[Progress], None]]
             shown.close()
 
 
+def teller(what: str) -> Callable[[float], None]:
+    """Somebody to tell the share that is done to, who says it with the time left, once that is more than two seconds.
+
+    >>> teller("score")(0.5)
+    """
+    start = said = time.monotonic()
+
+    def tell(share: float) -> None:
+        nonlocal said
+        now = time.monotonic()
+        if 0 < share < 1 and now - start > SILENT and now - said > (EVERY if said > start else 0):
+            said = now
+            print(f"{what}: {share:.0%}, {duration((now - start) / share * (1 - share))} left", file=sys.stderr)
+
+    return tell
+
+
 def tracked(items: Sequence[Item], what: str) -> Iterator[Item]:
     """The items, with a word on how far this is and how long it will take, once that is more than two seconds.
 
     >>> list(tracked(range(3), "score"))
     [0, 1, 2]
     """
-    start = said = time.monotonic()
+    tell = teller(what)
     for i, item in enumerate(items):
-        now = time.monotonic()
-        if i and now - start > SILENT and now - said > (EVERY if i > 1 and said > start else 0):
-            said = now
-            left = (now - start) / i * (len(items) - i)
-            print(f"{what}: {i / len(items):.0%}, {duration(left)} left", file=sys.stderr)
+        tell(i / len(items))
         yield item
 
 

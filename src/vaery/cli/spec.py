@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from vaery.core.job import FILLED
 from vaery.core.members import ROOT, member
 
-FILLED_IN = ("joint", "evidence", "rng", "calibration", "history")  # by the estimator, not by people
+FILLED_IN = ("joint", "evidence", *FILLED)
 PLAIN = {"int": int, "float": float, "str": str, "bool": bool}
 SEVERAL = {"list", "List", "Sequence", "tuple", "Tuple", "Iterable"}
 UNKNOWN: Any = object()  # a default that only running the source would tell

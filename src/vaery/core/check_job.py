@@ -14,10 +14,9 @@ from torch import Tensor
 
 from vaery.core.evidence import Evidence
 from vaery.core.expect import expect
-from vaery.core.job import Gives, Job, Points, Takes
+from vaery.core.job import FILLED, Gives, Job, Points, Takes
 from vaery.core.random import Random
 
-FILLED = ("rng", "calibration", "history")  # what the estimator fills in
 PLAIN = (int, float, str, bool, type(None))
 
 

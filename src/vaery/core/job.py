@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from torch import Tensor
+if TYPE_CHECKING:  # the command line reads this file, too, and starts without torch
+    from torch import Tensor
 
+FILLED = ("rng", "calibration", "history", "watch")  # what the estimator fills in, and not people
 Takes = Literal["nothing", "given", "rows", "two rows"]
 Gives = Literal["records", "array", "column", "frame", "report"]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -63,7 +65,7 @@ def job(
     ``evidence`` is absent for ``takes="nothing"``, a pair for ``"two rows"``. Keyword arguments are the options of the
     method, the command line and the studio; their docstring lines are the help. These names are filled in by the
     estimator where a job asks for them: ``rng`` (:class:`~vaery.core.random.Random`), ``calibration`` (what was learned
-    on held-out rows), ``history`` (of the fit).
+    on held-out rows), ``history`` (of the fit), ``watch`` (is told the share that is done).
     """
 
     def mark(function: Function) -> Function:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,6 +50,7 @@ def generate(
     top_p: float = 1.0,
     noise: float | None = None,
     judged: bool = True,
+    watch: Callable[[float], None] | None = None,
 ) -> Generated:
     """New rows from the model, with whatever is given held fixed.
 
@@ -92,7 +93,7 @@ def generate(
     rng = rng.spawn(share_rows=False)
     asked = evidence = evidence.to(joint.device)
     if not evidence.values and not evidence.regions:
-        rows = new(joint, n, rng=rng, calibration=calibration, judged=judged and temperature == 1)
+        rows = new(joint, n, rng=rng, calibration=calibration, judged=judged and temperature == 1, watch=watch)
         return Generated(n, rows.values, rows.known if nulls else dict.fromkeys(joint.fields), {}, float(n))
     asked = _applying(joint, evidence, calibration)
     draws = sample_conditional(joint, asked, n, rng=rng, candidates=candidates)
@@ -105,7 +106,15 @@ def generate(
 
 
 @torch.no_grad()
-def new(joint: Joint, n: int, *, rng: Random, calibration: Mapping[str, Any] | None, judged: bool = True) -> Evidence:
+def new(
+    joint: Joint,
+    n: int,
+    *,
+    rng: Random,
+    calibration: Mapping[str, Any] | None,
+    judged: bool = True,
+    watch: Callable[[float], None] | None = None,
+) -> Evidence:
     """``n`` rows where nothing is asked for, with gaps as in the data; arguments as of :func:`generate`."""
     nothing = Evidence(1, {}, {})
 
@@ -115,7 +124,7 @@ def new(joint: Joint, n: int, *, rng: Random, calibration: Mapping[str, Any] | N
             values = labels.judge.redraw(joint, nothing, values, calibration, rng=rng)
         return Evidence(rows, values, _gaps(joint, nothing, calibration, values, rng))
 
-    return discriminator.kept(joint, n, draw, rng=rng) if judged else draw(n)
+    return discriminator.kept(joint, n, draw, rng=rng, watch=watch) if judged else draw(n)
 
 
 def _gaps(
