@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 import table_bars
-from bars import Bar
+from bars import OURS, Bar
 from common import Results
 from image_rules import DETAILS, MEDIANS, RULES
 from table_rules import Rule
@@ -24,6 +24,8 @@ def quality(
         tables, means = table_bars.averaged(cells, rule.metric)
         if means and rule.task in medians:
             means = {m: {**v, "mean": cells[tables[0]][m][rule.metric]["median"]} for m, v in means.items()}
+        others = {m: v for m, v in means.items() if m != OURS}
+        means = {**others, OURS: means[rule.by]} if rule.by in means else others
         if means:
             found.append(table_bars.bar(rule, tables, means, table_bars.beside(cells, rule), about))
     return found

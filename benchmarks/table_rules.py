@@ -23,6 +23,7 @@ class Rule:
         only: the tables that count, by the end of their names; "": all of the task.
         beside: another metric of ours that is shown with it.
         shown: a method that is shown in any case: the one the bar names, or what real rows give.
+        by: which of ours it is about.
     """
 
     task: str
@@ -34,6 +35,7 @@ class Rule:
     only: str = ""
     shown: str = ""
     beside: str = ""
+    by: str = OURS
 
 
 def at_least(least: float) -> Callable[[Means], bool]:

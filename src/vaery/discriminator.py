@@ -26,13 +26,13 @@ from vaery.joint import Joint
 from vaery.nets.trees import DISCRIMINATOR, Boosted
 
 FEWEST, UNSEEN = 1000, 100  # real rows to learn from, and held-out ones that tell how many rounds are best, at least
-ROWS, TIMES = 20_000, 5  # real rows to learn from, at most; made ones for each, at most,
+ROWS, TIMES = 20_000, 8  # real rows to learn from, at most; made ones for each, at most,
 MOST_REAL = 2  # and as few as one for so many
 CELLS = 3_000_000  # of all rows that are learned from, at most: a fit takes seconds
-SHARE = 0.6  # of the passes that training took, which made rows may take:
+SHARE = 0.8  # of the passes that training took, which made rows may take:
 WHOLE = 20  # one for each cell of a row, and so many for what is drawn as a whole
 ROUNDS, RATE, DEPTH, LEAVES = 1500, 0.1, 6, 16
-BOLDEST = 0.95  # the quantile of made rows' odds that is kept each time; what is likelier real is no oftener kept
+BOLDEST = 0.97  # the quantile of made rows' odds that is kept each time; what is likelier real is no oftener kept
 GUESS = 0.3  # of the share that will be kept, before any was drawn
 MOST = 30  # rows are drawn for each that is asked for; then what comes is kept
 TOGETHER = 4096  # rows that go through the trees at once
