@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -68,10 +71,10 @@ def test_trees_answer_as_those_of_scikit_learn_do() -> None:
     x, y = np.concatenate([made, real]).astype(float), np.repeat([0, 1], [3000, 1000])
     classifier: Any = ensemble.HistGradientBoostingClassifier
     peer = classifier(
-        max_iter=discriminator.ROUNDS, learning_rate=discriminator.RATE, max_depth=discriminator.DEPTH,
+        max_iter=300, learning_rate=discriminator.RATE, max_depth=discriminator.DEPTH,
         max_leaf_nodes=discriminator.LEAVES, early_stopping=False, random_state=Random(3).seed() % 2**31,
     ).fit(x, y)  # fmt: skip
-    ours = discriminator._fitted(torch.from_numpy(real), torch.from_numpy(made), Random(3))
+    ours = discriminator._fitted(torch.from_numpy(real), torch.from_numpy(made), 300, Random(3))
     said = ours(torch.from_numpy(x).float())
     expected = peer.decision_function(x) + np.log(3)  # as if there were as many real rows
     np.testing.assert_allclose((said[:, 1] - said[:, 0]).numpy(), expected, atol=2e-4)
@@ -215,3 +218,30 @@ def test_each_kind_says_what_trees_see_of_it(short: VAE) -> None:
     assert known is not None
     assert torch.equal(seen[known], value[..., 0][known])
     assert seen[0, 2] == ABSENT
+
+
+def test_it_keeps_to_its_time(short: VAE, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr(discriminator, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    rows, drawn = rows_of(corners(40_000, 1), short), []
+
+    def draw(count: int) -> Evidence:
+        drawn.append(count)
+        return rows[slice(0, count)]
+
+    joint, old = short.joint_, short.joint_.aside[DISCRIMINATOR]
+    learn = functools.partial(discriminator.learn, joint, rows, rows, draw, rng=Random(0), rows=10**9)
+    try:
+        assert learn(seconds=1.0) is None  # a part is drawn, which is too little to learn from
+        assert len(drawn) == 1
+        drawn.clear()
+        learn(seconds=20.0)
+        assert len(drawn) == 11  # a second each: the last begins when half of the time is up
+    finally:
+        joint.aside[DISCRIMINATOR] = old
+
+
+def test_without_refining_there_are_no_trees() -> None:
+    options: dict[str, Any] = {"likelihood": "independent", "latent": 1, "random_state": 0}
+    model = VAE(refine=False, **options).fit(corners(4000, 0), epochs=12, verbose=False)
+    assert DISCRIMINATOR not in model.joint_.aside

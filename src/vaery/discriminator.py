@@ -10,6 +10,7 @@ molecules.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Collection, Iterable
 from types import SimpleNamespace
 from typing import Any
@@ -31,14 +32,22 @@ MOST_REAL = 2  # and as few as one for so many
 CELLS = 3_000_000  # of all rows that are learned from, at most: a fit takes seconds
 SHARE = 0.8  # of the passes that training took, which made rows may take:
 WHOLE = 20  # one for each cell of a row, and so many for what is drawn as a whole
+A_CELL = 1.5e-8  # seconds that a cell of a row takes in a round, about
 ROUNDS, RATE, DEPTH, LEAVES = 1500, 0.1, 6, 16
 BOLDEST = 0.97  # the quantile of made rows' odds that is kept each time; what is likelier real is no oftener kept
 GUESS = 0.3  # of the share that will be kept, before any was drawn
 MOST = 30  # rows are drawn for each that is asked for; then what comes is kept
 TOGETHER = 4096  # rows that go through the trees at once
 
+PART = 0.1  # of a fit's time budget
+
 Draw = Callable[[int], Evidence]
 Watch = Callable[[float], None]
+
+
+def worth(joint: Joint, rows: int) -> bool:
+    """Whether there is enough to learn from: two traits, and so many rows."""
+    return rows >= FEWEST and len(_open(joint, ())) > 1
 
 
 def learn(
@@ -50,6 +59,7 @@ def learn(
     rng: Random,
     rows: int,
     without: Collection[str] = (),
+    seconds: float | None = None,
     watch: Watch | None = None,
 ) -> tuple[int, int] | None:
     """Give the model trees that tell made rows from real ones, if they can tell any of the held-out rows.
@@ -61,13 +71,14 @@ def learn(
         rng: of rows and trees.
         rows: that training passed, one after the other.
         without: names of columns that made rows do not keep as they were drawn.
+        seconds: to take, at most.
         watch: told the share that is done.
 
     Returns:
         The rounds and the depth of the trees; ``None``: rows are too few or too plain, or cannot be told apart.
     """
     seen = _open(joint, without)
-    if int(seen.sum()) < 2 or held_out.rows < UNSEEN:
+    if not worth(joint, train.rows) or int(seen.sum()) < 2 or held_out.rows < UNSEEN:
         return None
     real = min(train.rows, ROWS, CELLS // (1 + TIMES) // len(seen))
     made = min(TIMES * real, int(SHARE * rows) // _passes(joint.fields.values()))
@@ -75,19 +86,31 @@ def learn(
     if min(real, made) < FEWEST:
         return None
     some = train[rng.permutation(train.rows)[:real].to(train.device)]
-    parts: list[Tensor] = []
-    for start in range(0, made, TOGETHER):
-        parts.append(features(joint, draw(min(TOGETHER, made - start))))
-        if watch is not None:
-            watch(0.9 * min(1.0, (start + TOGETHER) / made))
-    checked = max(UNSEEN, made // 10)
-    x = torch.cat(parts) * seen
-    found = _fitted(features(joint, some) * seen, x[checked:], rng)
+    x = _made(joint, made, draw, seconds, watch) * seen
+    rounds = ROUNDS if seconds is None else min(ROUNDS, int(0.3 * seconds / A_CELL / (len(x) + real) / len(seen)))
+    if len(x) < FEWEST or rounds < 1:
+        return None
+    checked = max(UNSEEN, len(x) // 10)
+    found = _fitted(features(joint, some) * seen, x[checked:], rounds, rng)
     trees = _stopped(found, features(joint, held_out[slice(0, real)]) * seen, x[:checked])
     if trees is None:
         return None
     joint.aside[DISCRIMINATOR] = trees.to(joint.device)
     return trees.rounds, DEPTH
+
+
+def _made(joint: Joint, rows: int, draw: Draw, seconds: float | None, watch: Watch | None) -> Tensor:
+    """``[rows, F]`` of made rows, or as many as half of the time allows."""
+    parts: list[Tensor] = []
+    begun = time.monotonic()
+    size = TOGETHER if seconds is None else TOGETHER // 8  # a part more is drawn than there is time for
+    for start in range(0, rows, size):
+        parts.append(features(joint, draw(min(size, rows - start))))
+        if watch is not None:
+            watch(0.9 * min(1.0, (start + size) / rows))
+        if seconds is not None and time.monotonic() - begun > 0.5 * seconds:
+            break
+    return torch.cat(parts)
 
 
 def kept(joint: Joint, n: int, draw: Draw, *, rng: Random, watch: Watch | None = None) -> Evidence:
@@ -153,8 +176,8 @@ def _passes(fields: Iterable[Field]) -> int:
     return sum(WHOLE if field.cells is None else len(field.cells) for field in fields)
 
 
-def _fitted(real: Tensor, made: Tensor, rng: Random) -> Boosted:
-    """Trees of all rounds; ``start`` is such that their logits are the odds of equally many rows."""
+def _fitted(real: Tensor, made: Tensor, rounds: int, rng: Random) -> Boosted:
+    """Trees of so many rounds; ``start`` is such that their logits are the odds of equally many rows."""
     from sklearn import ensemble
     from threadpoolctl import threadpool_limits
 
@@ -162,7 +185,7 @@ def _fitted(real: Tensor, made: Tensor, rng: Random) -> Boosted:
     y = [0] * len(made) + [1] * len(real)
     classifier: Any = ensemble.HistGradientBoostingClassifier
     model = classifier(
-        max_iter=ROUNDS,
+        max_iter=rounds,
         learning_rate=RATE,
         max_depth=DEPTH,
         max_leaf_nodes=LEAVES,
@@ -171,7 +194,7 @@ def _fitted(real: Tensor, made: Tensor, rng: Random) -> Boosted:
     )
     with threadpool_limits(torch.get_num_threads(), user_api="openmp"):
         model.fit(x, y)
-    trees = Boosted(ROUNDS, DEPTH, 2)
+    trees = Boosted(rounds, DEPTH, 2)
     for i, (predictor,) in enumerate(model._predictors):
         trees.trees.take(i, _as_tree(predictor.nodes), lambda value: torch.tensor([float(value)]))
     trees.start[1] = float(model._baseline_prediction.item()) + math.log(len(made) / len(real))

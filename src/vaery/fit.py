@@ -65,6 +65,10 @@ def fit(
     joint = fresh(seed)
     objective = pick_objective(model.objective, schema.fields, advice, train.rows)
     plan = make_plan(model, advice, train.rows, budget, epochs)
+    telling_apart = regime.refines and bool(priors) and discriminator.worth(joint, train.rows)
+    spare = discriminator.PART * plan.seconds if telling_apart and plan.seconds is not None else None
+    if spare is not None and plan.seconds is not None:
+        plan = replace(plan, seconds=plan.seconds - spare)
     if choices.readers:
         read_well, plan, spent = teach(model, joint, rows, rng, plan, verbose)
         taught |= {name: reader.state_dict() for name, reader in labels.readers(joint).items()}
@@ -93,8 +97,8 @@ def fit(
     model.private_, model.calibration_ = regime.report(trainer), regime.calibrate(trainer, rows)
     if choices.readers:
         model.calibration_["labels"] = read_well
-    if regime.refines:
-        choices = told_apart(model, trainer, choices, rules.written, rng, verbose)
+    if telling_apart and not trainer.state.interrupted:
+        choices = told_apart(model, trainer, choices, rules.written, spare, rng, verbose)
     keep(model, trainer, choices)
 
 
@@ -314,15 +318,22 @@ def beside(model: VAE, trainer: Trainer, choices: Choices, rng: Random, verbose:
 
 
 def told_apart(
-    model: VAE, trainer: Trainer, choices: Choices, written: frozenset[str], rng: Random, verbose: bool | None
+    model: VAE,
+    trainer: Trainer,
+    choices: Choices,
+    written: frozenset[str],
+    seconds: float | None,
+    rng: Random,
+    verbose: bool | None,
 ) -> Choices:
     """What tells made rows from real ones, learned last: rows are made with their gaps, as they will be, and columns
-    that are ``written`` anew are not looked at."""
+    that are ``written`` anew are not looked at. It takes so many ``seconds`` at most."""
     joint, draw = trainer.joint, rng.spawn(device=trainer.joint.device)
     made = functools.partial(new, joint, rng=draw.spawn(share_rows=False), calibration=model.calibration_, judged=False)
     with threads_as_asked(model), telling(verbose) as tell:
         passed = trainer.state.step * trainer.plan.batch
         found = discriminator.learn(
-            joint, trainer.train, trainer.held_out, made, rng=draw, rows=passed, without=written, watch=tell
-        )
+            joint, trainer.train, trainer.held_out, made, rng=draw, rows=passed, without=written, seconds=seconds,
+            watch=tell,
+        )  # fmt: skip
     return replace(choices, discriminator=found or ())

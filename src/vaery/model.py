@@ -71,7 +71,8 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
             molecules written from another atom on; ``"auto"``: where they are few.
         width, depth, dropout: of the networks; ``"auto"``: by the data.
         refine: fit the prior anew to encoded rows after training, where held-out rows gain from it: ``True`` a mixture,
-            or the name of a prior (``"mixture"``, ``"flow"``, ``"matching"``), or several, of which the best is kept.
+            or the name of a prior (``"mixture"``, ``"flow"``, ``"matching"``), or several, of which the best is kept;
+            and learn to tell made rows from real ones, for ``generate``. ``False``: neither.
         members: how many models are fitted to the same rows, each from weights of its own, and kept as one: a mixture
             with equal weights (an ensemble). It takes as many times as long, and a budget is shared out; places in the
             latent (``transform``, ``interpolate``, ``explain``) are those of the first.
