@@ -48,6 +48,7 @@ FACE = {
     "answer",
     "rowwise",
     "fit",
+    "finish",
     "turns",
     "advice",
     "file",
