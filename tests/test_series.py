@@ -17,7 +17,7 @@ from vaery.core.evidence import zeroed
 from vaery.core.random import Random
 from vaery.kinds import series
 from vaery.kinds.series.field import SeriesField
-from vaery.kinds.series.windows import cut, lay, stitch
+from vaery.kinds.series.windows import answers, cut, lay, stitch
 from vaery.nets.bridge import CLASSES, FAR, bridge
 from vaery.regime import apart, overlap
 from vaery.unseen import Rows
@@ -89,11 +89,35 @@ def test_windows_reassemble_exactly(lengths, window, data):
     order = np.random.default_rng(0).permutation(len(numbers))
     order = order[np.argsort(numbers[order], kind="stable")]
     found = cut(order, numbers, window, hop)
-    assert np.bincount(found.index[found.owned], minlength=len(numbers)).tolist() == [1] * len(numbers)
     rows = np.random.default_rng(1).normal(size=(len(numbers), 3))
-    np.testing.assert_array_equal(stitch(lay(rows, found.index), found, len(rows)), rows)
+    known = np.random.default_rng(2).random(rows.shape) < data.draw(st.sampled_from([0.0, 0.2, 1.0]))
+    np.testing.assert_array_equal(stitch(lay(rows, found.index), found, known), rows)
     for index in found.index:  # no window holds rows of two series
         assert len({numbers[i] for i in index if i >= 0}) == 1
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=3), st.integers(2, 20), st.data())
+def test_a_gap_is_filled_from_one_window_that_sees_both_of_its_ends(lengths, window, data):
+    """Where any window does; checked by asking all windows one by one."""
+    numbers = np.repeat(np.arange(len(lengths)), lengths)
+    found = cut(np.arange(len(numbers)), numbers, window, data.draw(st.integers(1, window)))
+    known = np.random.default_rng(data.draw(st.integers(0, 9))).random(len(numbers)) < data.draw(st.floats(0, 1))
+    which = answers(found, known[:, None])[:, 0]
+    filled: dict[tuple[int, int], set[int]] = {}
+    for at in np.flatnonzero(~known).tolist():
+        own = numbers == numbers[at]
+        before, after = np.flatnonzero(own & known & (np.arange(len(own)) < at)), np.flatnonzero(own & known)
+        after = after[after > at]
+        assert found.span[which[at], 0] <= at < found.span[which[at], 1]
+        if len(before) and len(after):
+            low, high = int(before[-1]), int(after[0])
+            if any(start <= low and high < end for start, end in found.span.tolist()):
+                start, end = found.span[which[at]]
+                assert start <= low
+                assert high < end
+                filled.setdefault((low, high), set()).add(int(which[at]))
+    assert all(len(windows) == 1 for windows in filled.values())
 
 
 def test_held_out_windows_share_no_step_with_the_others():
@@ -423,7 +447,11 @@ def test_no_privacy_is_promised_for_windows_that_share_steps():
 def test_windows_on_a_line_answer_once():
     found = cut(np.arange(100), np.repeat([0, 1], [60, 40]), 16, 5)
     own = steps.owned(torch.from_numpy(found.span), 16)
-    assert np.array_equal(own.numpy(), found.owned)
+    assert own.any(0).all()
+    assert np.bincount(found.index[own.numpy()], minlength=100).tolist() == [1] * 100
+    for at, window in enumerate(answers(found, np.ones((100, 1), bool))[:, 0]):  # all is known: in whose middle it is
+        off = np.where((found.span[:, 0] <= at) & (at < found.span[:, 1]), abs(2 * at + 1 - found.span.sum(1)), 999)
+        assert off[window] == off.min()
     line = steps.on_line(torch.arange(16.0).expand(len(own), -1), torch.from_numpy(found.span), own)
     assert line.shape == (100,)
     assert line.isfinite().all()

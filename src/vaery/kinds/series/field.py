@@ -126,7 +126,7 @@ class SeriesField(Windowed):
         keep: bool = False,
         given: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Whole series again where they are those of ``like``: each row from the window that answers for it. Else each
+        """Whole series again where they are those of ``like``: each cell from the window that answers for it. Else each
         window is a series of its own, that ends with the last step of which anything is known."""
         values = value.detach().cpu().numpy()
         mask = np.ones(values.shape, bool) if known is None else known.cpu().numpy()
@@ -134,8 +134,8 @@ class SeriesField(Windowed):
         found = None if opened is None else self.cut(opened)
         if opened is None or found is None or len(found.index) != len(values):
             return self._new(values, mask)
-        columns = self._raw(stitch(values, found, opened.rows), stitch(mask, found, opened.rows))
         seen = self._flat(opened)[1]
+        columns = self._raw(stitch(values, found, seen), stitch(mask, found, seen))
         kept = [seen[:, c] if keep else None for c in range(len(self.channels))]
         return as_it_came(like, opened, columns, kept)
 
