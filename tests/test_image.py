@@ -741,6 +741,34 @@ def test_few_pictures_are_moved_in_training_as_what_they_were():
     assert 0.4 < known.float().mean() < 0.7
 
 
+def test_few_pictures_are_augmented_by_moving_them():
+    """New ones are pictures of their class, moved; gaps are filled; drawn ones are there for who asks."""
+    rng = np.random.default_rng(0)
+    side = np.array(["left"] * 30 + ["right"] * 10)
+    image = rng.integers(0, 40, (40, 16, 16)).astype(np.uint8)
+    image[:30, 4:12, 2:7], image[30:, 4:12, 9:14] = 250, 250
+    size = np.where(rng.random(40) < 0.3, np.nan, np.where(side == "left", 1.0, 5.0))
+    raw = {"image": image, "side": side, "size": size}
+    model = VAE(steps=5, random_state=0, threads=1).fit(raw, verbose=False)
+    more = model.augment(raw, target="side", seed=0)
+    assert np.array_equal(more["image"][:40], image)
+    assert (np.asarray(more["side"])[40:] == "right").all()
+    new = more["image"][40:].astype(float)
+    assert len(new) == 20
+    assert (new[:, :, 8:].mean((1, 2)) > 2 * new[:, :, :8].mean((1, 2))).all(), "what they were is still there"
+    whose = [(np.asarray(image[30:]) == row).all((1, 2)).any() for row in more["image"][40:]]
+    assert np.mean(whose) < 0.5, "they are not copies"
+    assert np.isnan(np.asarray(more["size"], float)[:40]).sum() == np.isnan(size).sum()
+    assert np.isfinite(np.asarray(more["size"], float)[40:]).all()
+    again, other, drawn = (
+        model.augment(raw, target="side", seed=seed, how=how)["image"]
+        for seed, how in ((0, "vary"), (1, "auto"), (0, "draw"))
+    )
+    assert np.array_equal(again, more["image"])
+    assert not np.array_equal(other, again)
+    assert not np.array_equal(drawn, again)
+
+
 @pytest.mark.parametrize("likelihood", [None, "bernoulli"])
 def test_moved_pictures_of_any_scale_stay_in_their_range(likelihood):
     x = np.random.default_rng(0).uniform(0, 1, (30, 16, 16, 3)).astype(np.float32)

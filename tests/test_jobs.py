@@ -894,6 +894,15 @@ def test_new_rows_may_keep_the_shares_of_the_classes() -> None:
     assert balanced.rows == 2
 
 
+def test_ways_to_augment_that_there_are_not() -> None:
+    joint = labelled()
+    rows = both(joint, torch.tensor([[0.0], [1.0]]), torch.zeros(2, 2))
+    with pytest.raises(ChoiceError, match="draw"):
+        augment(joint, rows, rng=shared(), target="y", how="drawn")
+    with pytest.raises(QueryError, match="how='draw'"):
+        augment(joint, rows, rng=shared(), target="y", how="vary")
+
+
 def test_augment_needs_classes() -> None:
     with pytest.raises(QueryError, match="categories"):
         augment(linear(), evidence(linear(), X), rng=shared(), target="a")

@@ -208,6 +208,11 @@ class Field(ABC):
         """Whether :meth:`vary` makes other rows of these."""
         return False
 
+    @property
+    def scarce(self) -> bool:
+        """Whether the fit saw so few rows that these, varied, tell more of new ones than what is drawn."""
+        return False
+
     def disturb(
         self, value: Tensor, known: Tensor | None, rng: Random, strength: float
     ) -> tuple[Tensor, Tensor | None]:

@@ -293,6 +293,10 @@ class ImageField(Field):
     def varies(self) -> bool:
         return self.varied or self.binarize == "dynamic"
 
+    @property
+    def scarce(self) -> bool:
+        return self.varied
+
     def vary(self, value: Tensor, known: Tensor | None, rng: Random) -> tuple[Tensor, Tensor | None]:
         """Most pictures moved, turned and stretched a little, where that was asked for; black or white in place of each
         grey level, drawn anew (Burda et al., 2016), where that was; else the same pictures."""
