@@ -57,6 +57,25 @@ def test_a_block_of_levels_sums_to_one_over_its_known_cells(name: str, known: li
     torch.testing.assert_close(total, torch.ones(3), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("cells", [DISCRETE, MIXED, [*MIXED, CellSpec(levels=5000), CellSpec(family="normal")]])
+def test_cells_answer_alone_as_among_all(cells: list[CellSpec]) -> None:
+    """Where a few are asked about, the heads of these alone are."""
+    net = AnyOrder(cells, 2, width=16, depth=1, dropout=0.0)
+    shaken(net)
+    value, known = some_rows(cells, 20)[None], torch.zeros(1, 20, len(cells), dtype=torch.bool)
+    known[..., 0] = True
+    projected = net._context(Random(0).normal((1, 20, 2)))
+    with torch.no_grad():
+        whole = net.predict(projected, value, known)
+        for only in torch.tensor(list(itertools.product((False, True), repeat=len(cells)))):
+            part = net.predict(projected, value, known, only)
+            asked = only.expand(value.shape[:-1])
+            torch.testing.assert_close(part.log_prob(value, asked), whole.log_prob(value, asked))
+            torch.testing.assert_close(part.mode()[..., only, :], whole.mode()[..., only, :])
+            drawn = part.sample(Random(1))
+            assert bool((drawn[..., only, 0] < torch.tensor([c.codes for c in cells])[only]).all())
+
+
 def test_few_steps_are_a_proper_density_too() -> None:
     value = every_value(DISCRETE)
     log_p = blocks(DISCRETE, steps=2)["any_order"](torch.zeros(4, len(value), 2)).log_prob(value)

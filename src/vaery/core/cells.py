@@ -123,21 +123,32 @@ class CellHeads(nn.Module):
         """How many raw numbers a block needs."""
         return sum(self.sizes)
 
-    def forward(self, raw: Tensor, around: tuple[Tensor, Tensor] | None = None) -> CellDensity:
+    def forward(
+        self, raw: Tensor, around: tuple[Tensor, Tensor] | None = None, only: Tensor | None = None
+    ) -> CellDensity:
         """``raw [S, B, size]`` → the density of ``[S, B, D, 2]``.
 
         Args:
             raw: of the network.
             around: ``[S, B, D]`` each, the number and the spread that raw zeros stand for, where a family allows it.
+            only: ``[D]`` bool, the cells that are asked about; ``raw`` holds the numbers of these alone, those that
+                :attr:`owner` says are theirs. What is found of the others means nothing.
         """
         groups: list[tuple[str, Tensor, Elementwise]] = []
-        raw = raw.float()
+        chosen = [columns if only is None else only[columns] for columns in self._columns()]
+        sizes = self.sizes
+        if only is not None:
+            sizes = [n // len(mine) * int(mine.sum()) for n, mine in zip(self.sizes, chosen, strict=True)]
         for i, (role, family, part) in enumerate(
-            zip(self.roles, self.families, raw.split(self.sizes, -1), strict=True)
+            zip(self.roles, self.families, raw.float().split(sizes, -1), strict=True)
         ):
+            if not sizes[i]:
+                continue
             columns = getattr(self, f"columns_{i}")
-            part = part.unflatten(-1, (len(columns), -1))
             padding = getattr(self, f"padding_{i}", None) if role == "code" else None
+            if only is not None:
+                columns, padding = columns[chosen[i]], None if padding is None else padding[chosen[i]]
+            part = part.unflatten(-1, (len(columns), -1))
             if padding is not None:
                 part = part.masked_fill(padding, -1e9)
             if around is not None and role == "number" and family.located:
@@ -145,6 +156,9 @@ class CellHeads(nn.Module):
             else:
                 groups.append((role, columns, family(part)))
         return CellDensity(groups, self.levels, self.numeric, raw.shape[:-1])
+
+    def _columns(self) -> list[Tensor]:
+        return [getattr(self, f"columns_{i}") for i in range(len(self.roles))]
 
 
 class CellDensity(Density):

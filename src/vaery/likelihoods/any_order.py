@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vaery.core.cells import CellDensity, CellHeads, CellSpec
@@ -70,22 +71,31 @@ class AnyOrder(nn.Module):
         """Each cell given the context and the known cells: one pass."""
         return self.predict(self._context(context), value, known)
 
-    def predict(self, projected: Tensor | None, value: Tensor, known: Tensor | None) -> CellDensity:
-        """As :meth:`conditional`, from a context that was already projected."""
-        raw, around = self.raw(projected, value, known)
-        return self.heads(raw, around)
+    def predict(
+        self, projected: Tensor | None, value: Tensor, known: Tensor | None, only: Tensor | None = None
+    ) -> CellDensity:
+        """As :meth:`conditional`, from a context that was already projected; of ``only`` these cells (``[D]`` bool)."""
+        raw, around = self.raw(projected, value, known, only)
+        return self.heads(raw, around, only)
 
     def raw(
-        self, projected: Tensor | None, value: Tensor, known: Tensor | None
+        self, projected: Tensor | None, value: Tensor, known: Tensor | None, only: Tensor | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """The raw numbers of the heads, ``[S, B, size]``, and what they start from: the centre and spread of each
-        cell's number by factor analysis, ``[S, B, D]`` each."""
+        """The raw numbers of the heads, ``[S, B, size]`` (those of ``only`` some cells), and what they start from: the
+        centre and spread of each cell's number by factor analysis, ``[S, B, D]`` each."""
         seen = torch.ones(value.shape[:-1], device=value.device) if known is None else known
         centre, spread = self.factors(self.see.numbers(value), value[..., 0], seen)
         h = self.see(value, known)
         if self.hint is not None:
             h = h + self.hint(torch.cat([centre, spread.log()], -1))
-        return self.out(self.trunk(h if projected is None else h + projected)), self._by_cell(centre, spread)
+        h = self.trunk(h if projected is None else h + projected)
+        return self._heads(h, only), self._by_cell(centre, spread)
+
+    def _heads(self, h: Tensor, only: Tensor | None) -> Tensor:
+        if only is None:
+            return self.out(h)
+        theirs = only[self.heads.owner]
+        return F.linear(h, self.out.weight[theirs], self.out.bias[theirs])
 
     def _by_cell(self, centre: Tensor, spread: Tensor) -> tuple[Tensor, Tensor]:
         numbers = self.factors.numbers
@@ -196,10 +206,10 @@ class AnyOrderDensity(Density):
         projected = self.net._context(self.context)
         asked = torch.zeros(self.shape, dtype=torch.bool, device=device) if region is None else region.asked & ~known
         for cells in self._steps(rng, known, asked, rest):
-            density = self.net.predict(projected, value, known)
-            turn = torch.zeros(self.shape[-1], dtype=torch.bool, device=device)
-            turn[cells] = True
-            turn = turn & ~known
+            now = torch.zeros(self.shape[-1], dtype=torch.bool, device=device)
+            now[cells] = True
+            density = self.net.predict(projected, value, known, now)
+            turn = now & ~known
             drawn = density.sample(rng)
             if region is not None and bool((asked & turn).any()):
                 code, number, mass = density.restrict(rng, region)
