@@ -61,7 +61,8 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
             whole numbers -1, too). It is visited before the latent, and has readers of its own. ``None``: of a dict,
             each field of classes that most rows leave open.
         levels: how many latent levels there are, one below the other. Pictures with a convolutional network have all
-            but the top one for themselves, on grids from small to large; else every field hangs on all of them.
+            but the top one for themselves, on grids from small to large, and sounds one, along time; else every field
+            hangs on all of them.
         own: field → size of a latent it has for itself, beside the one that all fields share; ``None``: none has one.
         net: kind of network for images, ``"mlp"`` or ``"conv"``, or for sequences, ``"recurrent"`` or
             ``"transformer"``; ``"auto"``: by the data.

@@ -79,7 +79,7 @@ class Temper:
 
     Attributes:
         temperature, top_p: of all stops.
-        noise: of fields; ``None``: as each of ``fields`` says.
+        noise: of fields and of their own levels; ``None``: as each of ``fields`` says.
     """
 
     temperature: float
@@ -91,9 +91,10 @@ class Temper:
         """What is offered in place of ``density``."""
         if (self.temperature, self.top_p) != (1.0, 1.0):
             density = density.tempered(self.temperature, self.top_p)
-        if stop.name not in self.fields:
+        field = self.fields.get(stop.owner or stop.name)
+        if field is None:
             return density
-        noise = self.fields[stop.name].noise if self.noise is None else self.noise
+        noise = field.noise if self.noise is None else self.noise
         return density if noise == 1 else density.hushed(noise)
 
 

@@ -73,9 +73,10 @@ def explain(
 
     Returns:
         ``units`` (a list of dicts: unit, level, kl_bits, active, does), ``active``, ``bits`` (what the latent tells of
-        a row), ``mutual_information`` (bits by which a draw of the latent tells its row from the others: at most log2
-        of how many there are, or of 128; Hoffman and Johnson, 2016), ``sentence``, and ``traversals`` (units, offsets
-        in standard deviations, and the decoded ``records``, all steps of the first unit, then those of the second …),
+        a row), ``own`` (what levels of a field's own tell beside it, by field, in bits a row), ``mutual_information``
+        (bits by which a draw of the latent tells its row from the others: at most log2 of how many there are, or of
+        128; Hoffman and Johnson, 2016), ``sentence``, and ``traversals`` (units, offsets in standard deviations, and
+        the decoded ``records``, all steps of the first unit, then those of the second …),
         units that tell most first.
 
     Raises:
@@ -111,6 +112,7 @@ def explain(
         "units": rows,
         "active": len(active),
         "bits": bits,
+        "own": own(joint, evidence, rng.spawn()),
         "mutual_information": BITS * mutual_information(joint, evidence, rng=rng.spawn()),
         "sentence": _sentence(len(active), len(rows), bits),
     }
@@ -138,6 +140,20 @@ def measure(joint: Joint, evidence: Evidence, rng: Random) -> Units:
         nats.append(kl.mean((0, 1)) if kl.shape[-1] == value.shape[-1] else _gaussian_information(moved[-1], within))
         level += [name] * value.shape[-1]
     return Units(torch.cat(middle), torch.cat(spread), torch.cat(moved), torch.cat(nats), total, level)
+
+
+def own(joint: Joint, evidence: Evidence, rng: Random) -> dict[str, float]:
+    """Field → bits that its own levels tell of a row beside those that all fields hang on."""
+    owners = {stop.name: stop.owner for stop in joint.walk if stop.owner is not None and stop.owner in evidence}
+    found = dict.fromkeys(owners.values(), 0.0)
+    if not found:
+        return {}
+    for part, noise in sliced(joint, evidence, rng, 1):
+        for site in joint.infer(part, rng=noise, only=list(found)).latents:
+            owner = owners.get(site.name)
+            if owner is not None:
+                found[owner] += BITS * float(site.kl.sum()) / evidence.rows
+    return found
 
 
 def _gaussian_information(between: Tensor, within: Tensor) -> Tensor:

@@ -27,11 +27,11 @@ class Maps:
 
     Attributes:
         values: ``[B, F]`` features of the whole.
-        maps: ``[B, c, h, w]`` features on each grid, by its size.
+        maps: ``[B, c, h, w]`` features on each grid, by its size; those along time by a name.
     """
 
     values: Tensor
-    maps: dict[Size, Tensor]
+    maps: dict[Any, Any]
 
 
 def rungs(size: Size, levels: int) -> list[Size]:
@@ -232,15 +232,15 @@ class LadderDecoder(nn.Module):
 
 @dataclass(frozen=True)
 class Level:
-    """One level of a ladder: what stands at its stop.
+    """One level of a field's own: what stands at its stop.
 
     Attributes:
         prior, posterior, onward: as in :class:`~vaery.core.stop.Stop`.
     """
 
-    prior: LevelPrior
-    posterior: LevelPosterior
-    onward: Onward
+    prior: nn.Module
+    posterior: nn.Module
+    onward: nn.Module
 
 
 def ladder(

@@ -72,22 +72,29 @@ class TimeEncoder(nn.Module):
         self.last = nn.Linear(NARROW * steps_of(frames), out)
 
     def forward(self, x: Tensor, lengths: Tensor, missing: Tensor | None = None) -> Tensor:
-        patches = 2 * max(1, steps_of(x.shape[1]))
-        h = self.patch(_patches(x, patches))
-        h = h if missing is None else h + self.missing(_patches(missing, patches))
-        h = self._through(self.fine, h, -(-lengths // PATCH))
+        return self.whole(self.patches(x, lengths, missing), lengths)
+
+    def patches(self, x: Tensor, lengths: Tensor, missing: Tensor | None = None) -> Tensor:
+        """``[B, p, WIDTH]``, features of each patch."""
+        count = 2 * max(1, steps_of(x.shape[1]))
+        h = self.patch(_patches(x, count))
+        h = h if missing is None else h + self.missing(_patches(missing, count))
+        return self._through(self.fine, h, -(-lengths // PATCH))
+
+    def whole(self, h: Tensor, lengths: Tensor) -> Tensor:
+        """Those of all patches → ``[B, out]``."""
         h = self.merge(F.silu(h).unflatten(1, (-1, 2)).flatten(2))
         lengths = -(-lengths // STRIDE)
         h = F.silu(self._through(self.blocks, h, lengths))
-        h = (self.narrow(h) * _there(h, lengths)).flatten(1)
+        h = (self.narrow(h) * there(h, lengths)).flatten(1)
         return F.silu(F.linear(h, self.last.weight[:, : h.shape[1]], self.last.bias))
 
     @staticmethod
     def _through(blocks: nn.ModuleList, h: Tensor, lengths: Tensor) -> Tensor:
-        there = _there(h, lengths)
-        h = h * there
+        inside = there(h, lengths)
+        h = h * inside
         for block in blocks:
-            h = block(h) * there
+            h = block(h) * inside
         return h
 
 
@@ -101,14 +108,24 @@ class TimeDecoder(nn.Module):
         width: of the layer in front.
         depth: residual blocks over steps, and over patches.
         dropout: inside these.
+        each: numbers at the end of the context for each patch, those of the first patch first.
     """
 
     def __init__(
-        self, context: int, frames: int, out: int, width: int = 256, depth: int = 1, dropout: float = 0.0
+        self,
+        context: int,
+        frames: int,
+        out: int,
+        width: int = 256,
+        depth: int = 1,
+        dropout: float = 0.0,
+        each: int = 0,
     ) -> None:
         super().__init__()
-        self.steps = steps_of(frames)
-        self.first = nn.Linear(context, width)
+        self.steps, self.each = steps_of(frames), each
+        self.context = context - 2 * self.steps * each
+        self.first = nn.Linear(self.context, width)
+        self.here = nn.Linear(each, WIDTH, bias=False) if each else None
         self.spread, self.wide = nn.Linear(width, self.steps * NARROW), nn.Linear(NARROW, WIDTH)
         self.blocks = nn.Sequential(*(TimeResidual(WIDTH, dropout) for _ in range(depth)))
         self.split = nn.Linear(WIDTH, 2 * WIDTH)
@@ -121,15 +138,18 @@ class TimeDecoder(nn.Module):
         near = min(self.steps, steps_of(frames) + (depth + 1) // 2)  # blocks see one ahead each
         many = min(self.steps, near + depth)
         size = many * NARROW
-        h = F.silu(self.first(context))
+        h = F.silu(self.first(context[..., : self.context]))
         h = F.linear(h, self.spread.weight[:size], self.spread.bias[:size]).unflatten(1, (many, NARROW))
         h = self.wide(F.silu(h))
         h = self.split(F.silu(self.blocks(h)[:, :near])).unflatten(2, (2, WIDTH)).flatten(1, 2)
+        if self.here is not None:
+            each = context[..., self.context : self.context + h.shape[1] * self.each]
+            h = h + self.here(each.unflatten(-1, (-1, self.each)))
         h = self.last(F.silu(self.fine(h)))
         return h.unflatten(2, (PATCH, -1)).flatten(1, 2)[:, :frames]
 
 
-def _there(h: Tensor, lengths: Tensor) -> Tensor:
+def there(h: Tensor, lengths: Tensor) -> Tensor:
     """``[B, t, 1]`` bool, which of the steps of ``h [B, t, C]`` are there."""
     return (torch.arange(h.shape[1], device=h.device) < lengths[:, None])[..., None]
 

@@ -12,7 +12,7 @@ from typing import Any
 from vaery.kinds.audio.describe import describe
 from vaery.kinds.audio.field import AudioField
 from vaery.kinds.audio.io import CELL, SUFFIXES, is_file, looks_like_path, read, write, write_one
-from vaery.kinds.audio.nets import decoder, encoder, suggest
+from vaery.kinds.audio.nets import can_climb, climb, decoder, encoder, suggest
 from vaery.kinds.audio.pictures import grid
 from vaery.kinds.audio.sound import Sound, joined, sounds, windows
 
@@ -24,6 +24,8 @@ __all__ = [
     "SUFFIXES",
     "AudioField",
     "Sound",
+    "can_climb",
+    "climb",
     "decoder",
     "describe",
     "encoder",

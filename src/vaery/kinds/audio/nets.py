@@ -11,7 +11,11 @@ from vaery.core.density import Elementwise
 from vaery.core.members import member
 from vaery.kinds.audio.density import SoundDensity
 from vaery.kinds.audio.field import AudioField
-from vaery.nets.temporal import TimeDecoder, TimeEncoder
+from vaery.nets.ladder import Level, Maps
+from vaery.nets.moments import MAP, moments
+from vaery.nets.temporal import PATCH, TimeDecoder, TimeEncoder, steps_of
+
+EACH = 32  # numbers of a moment of four frames, where sounds have a level along time
 
 
 def suggest(field: AudioField, rows: int) -> dict[str, Any]:
@@ -41,34 +45,61 @@ def decoder(field: AudioField, context: int, width: int, depth: int, dropout: fl
     return SoundDecoder(field, context, width, depth, dropout)
 
 
-class SoundEncoder(nn.Module):
-    """Frames as far as the longest row of the batch goes, through convolutions over time."""
+def can_climb(field: AudioField) -> bool:
+    """Every sound can have a level of its own, along time."""
+    return True
 
-    def __init__(self, field: AudioField, width: int, depth: int, dropout: float) -> None:
+
+def climb(
+    field: AudioField, context: int, levels: int, width: int, depth: int, dropout: float
+) -> tuple[nn.Module, list[Level], nn.Module]:
+    """Encoder, level and decoder: one level along time (:mod:`vaery.nets.moments`), however many are asked for."""
+    count = 2 * steps_of(field.steps)
+    level = moments(field.name, count, EACH, context)
+    below = SoundDecoder(field, context + count * EACH, width, depth, dropout, EACH)
+    return SoundEncoder(field, width, depth, dropout, along=True), [level], below
+
+
+class SoundEncoder(nn.Module):
+    """Frames as far as the longest row of the batch goes, through convolutions over time.
+
+    Args:
+        field: of sounds.
+        width: of the features.
+        depth, dropout: of the network.
+        along: with a map of moments.
+    """
+
+    def __init__(self, field: AudioField, width: int, depth: int, dropout: float, along: bool = False) -> None:
         super().__init__()
-        self.width = width
+        self.width, self.along = width, along
         self.net = TimeEncoder(field.event[1], field.steps, width, depth, dropout)
 
-    def forward(self, value: Tensor, known: Tensor | None = None) -> Tensor:
+    def forward(self, value: Tensor, known: Tensor | None = None) -> Tensor | Maps:
         there = value[..., 0] > 0 if known is None else (value[..., 0] > 0) & known[..., 0]
         lengths = (there * torch.arange(1, there.shape[1] + 1, device=there.device)).amax(1)
         steps = max(1, int(lengths.max())) if len(lengths) else 1
         x = value[:, :steps]
         if known is None:
-            return self.net(x, lengths)
+            return self._read(x, lengths)
         inside = (torch.arange(steps, device=x.device) < lengths[:, None])[..., None]
         seen = known[:, :steps] & inside
-        return self.net(x * seen, lengths, (inside & ~seen).to(x.dtype))
+        return self._read(x * seen, lengths, (inside & ~seen).to(x.dtype))
+
+    def _read(self, x: Tensor, lengths: Tensor, missing: Tensor | None = None) -> Tensor | Maps:
+        h = self.net.patches(x, lengths, missing)
+        whole = self.net.whole(h, lengths)
+        return Maps(whole, {MAP: (h, -(-lengths // PATCH))}) if self.along else whole
 
 
 class SoundDecoder(nn.Module):
     """A context as the density of sounds: where each band of each frame is, and how far around, by band."""
 
-    def __init__(self, field: AudioField, context: int, width: int, depth: int, dropout: float) -> None:
+    def __init__(self, field: AudioField, context: int, width: int, depth: int, dropout: float, each: int = 0) -> None:
         super().__init__()
         self.event = field.event
         bands = field.event[1] - 1
-        self.net = TimeDecoder(context, field.steps, 1 + bands, width, depth, dropout)
+        self.net = TimeDecoder(context, field.steps, 1 + bands, width, depth, dropout, each)
         self.family: Any = member("likelihoods", field.likelihood)()
         self.around = nn.Parameter(torch.zeros(bands, self.family.size - 1))
 
