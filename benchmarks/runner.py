@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import traceback
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from task import Task
 
 def measure(task: Task, options: Any, seeds: Iterable[int], results: Results, script: str) -> None:
     """Every method of a task that is wanted and not there yet; one that fails is told of and left out."""
-    wanted, again = ({n for n in text.split(",") if n} for text in (options.methods, options.again))
+    wanted, again = ({n for n in re.split(",(?! )", text) if n} for text in (options.methods, options.again))
     for seed in seeds:
         setting = None
         for name, method in task.methods.items():

@@ -46,8 +46,8 @@ def parser(doc: str | None, tasks: Mapping[str, Kind]) -> argparse.ArgumentParse
     """The options that these scripts have."""
     made = arguments(doc)
     made.add_argument("--tasks", default=",".join(tasks), help="comma-separated")
-    made.add_argument("--datasets", default="", help="comma-separated; default: all of a task")
-    made.add_argument("--methods", default="", help="comma-separated; default: all of a task")
+    made.add_argument("--datasets", default="", help="comma-separated, without spaces; default: all of a task")
+    made.add_argument("--methods", default="", help="comma-separated, without spaces; default: all of a task")
     made.add_argument("--seeds", default="", help="how many, or which with a comma (default: by the task, quick: 1)")
     made.add_argument("--minutes", default="", help="of each fit, comma-separated (default: by the task)")
     made.add_argument("--steps", type=int, default=0, help="of our fits, instead of minutes: the same bytes each time")
