@@ -236,7 +236,7 @@ def test_it_keeps_to_its_time(short: VAE, monkeypatch: pytest.MonkeyPatch) -> No
         assert len(drawn) == 1
         drawn.clear()
         learn(seconds=20.0)
-        assert len(drawn) == 11  # a second each: the last begins when half of the time is up
+        assert len(drawn) == 12  # a second each, six tenths of the time that is left after the real rows were looked at
     finally:
         joint.aside[DISCRIMINATOR] = old
 

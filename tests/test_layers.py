@@ -37,7 +37,7 @@ ENGINE |= {"reasons", "steps"}  # and why, and which of their steps
 ENGINE |= {"held_out", "information"}  # how training does, and what the latent tells
 ENGINE |= {"coverage"}  # whether intervals hold what they say
 ENGINE |= {"private"}
-ENGINE |= {"discriminator"}  # whether made rows are real
+ENGINE |= {"discriminator", "allowance"}  # whether made rows are real; how a time budget is shared out
 ENGINE |= {"labels"}  # what few rows know, and what reads it off the others
 FACE = {
     "",

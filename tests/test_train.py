@@ -12,6 +12,7 @@ from exact import evidence, linear_gaussian
 from torch import nn
 
 from vaery.adamw import AdamW
+from vaery.allowance import Allowance, rounds_within
 from vaery.checkpoint import resume
 from vaery.core.errors import DataError, ModelFileError
 from vaery.core.random import Random, isolated
@@ -290,3 +291,17 @@ def test_a_step_with_an_exploding_gradient_is_left_out() -> None:
     assert int(optimizer.skipped) == 1
     assert step(1.0)
     assert any(step(100.0) for _ in range(30))
+
+
+def test_what_is_learned_last_has_what_is_left_of_a_budget(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("vaery.allowance.time.perf_counter", lambda: now[0])
+    allowance = Allowance(200.0, last=0.1, begun=100.0)
+    assert allowance.training == pytest.approx(170)
+    now[0] += 160
+    assert allowance.left() == pytest.approx(40)  # training ended early
+    now[0] += 60
+    assert allowance.left() == pytest.approx(10)  # late: half of its share all the same
+    assert Allowance(None, 0.1).left() is None
+    assert rounds_within(None, 1.0, 7) == 7
+    assert [rounds_within(left, 0.5, 7) for left in (-1.0, 0.4, 2.2, 90.0)] == [0, 0, 4, 7]

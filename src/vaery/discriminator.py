@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vaery.allowance import rounds_within
 from vaery.core.evidence import Evidence, Some, concatenate
 from vaery.core.field import Field, Tabular
 from vaery.core.random import Random
@@ -85,14 +86,16 @@ def learn(
     real = min(real, MOST_REAL * made)
     if min(real, made) < FEWEST:
         return None
-    some = train[rng.permutation(train.rows)[:real].to(train.device)]
-    x = _made(joint, made, draw, seconds, watch) * seen
-    rounds = ROUNDS if seconds is None else min(ROUNDS, int(0.3 * seconds / A_CELL / (len(x) + real) / len(seen)))
+    begun = time.monotonic()
+    some = features(joint, train[rng.permutation(train.rows)[:real].to(train.device)]) * seen
+    others = features(joint, held_out[slice(0, real)]) * seen
+    x = _made(joint, made, draw, seconds and 0.6 * (seconds - time.monotonic() + begun), watch) * seen
+    left = seconds and 0.8 * (seconds - time.monotonic() + begun)
+    rounds = rounds_within(left, A_CELL * (len(x) + real) * len(seen), ROUNDS)
     if len(x) < FEWEST or rounds < 1:
         return None
     checked = max(UNSEEN, len(x) // 10)
-    found = _fitted(features(joint, some) * seen, x[checked:], rounds, rng)
-    trees = _stopped(found, features(joint, held_out[slice(0, real)]) * seen, x[:checked])
+    trees = _stopped(_fitted(some, x[checked:], rounds, rng), others, x[:checked])
     if trees is None:
         return None
     joint.aside[DISCRIMINATOR] = trees.to(joint.device)
@@ -100,7 +103,7 @@ def learn(
 
 
 def _made(joint: Joint, rows: int, draw: Draw, seconds: float | None, watch: Watch | None) -> Tensor:
-    """``[rows, F]`` of made rows, or as many as half of the time allows."""
+    """``[rows, F]`` of made rows, or as many as the time allows."""
     parts: list[Tensor] = []
     begun = time.monotonic()
     size = TOGETHER if seconds is None else TOGETHER // 8  # a part more is drawn than there is time for
@@ -108,7 +111,7 @@ def _made(joint: Joint, rows: int, draw: Draw, seconds: float | None, watch: Wat
         parts.append(features(joint, draw(min(size, rows - start))))
         if watch is not None:
             watch(0.9 * min(1.0, (start + size) / rows))
-        if seconds is not None and time.monotonic() - begun > 0.5 * seconds:
+        if seconds is not None and time.monotonic() - begun > seconds:
             break
     return torch.cat(parts)
 

@@ -16,6 +16,7 @@ import torch
 from vaery import checkpoint as checkpoints
 from vaery import discriminator, labels
 from vaery.advice import advise, make_plan, pick_device, pick_objective, settle
+from vaery.allowance import Allowance
 from vaery.build import Choices, build
 from vaery.constraints.rules import Rules
 from vaery.core.evidence import Evidence, Some
@@ -62,9 +63,8 @@ def fit(
     objective = pick_objective(model.objective, schema.fields, advice, train.rows)
     plan = make_plan(model, advice, train.rows, budget, epochs)
     telling_apart = regime.refines and bool(priors) and discriminator.worth(joint, train.rows)
-    spare = discriminator.PART * plan.seconds if telling_apart and plan.seconds is not None else None
-    if spare is not None and plan.seconds is not None:
-        plan = replace(plan, seconds=plan.seconds - spare)
+    allowance = Allowance(plan.seconds, discriminator.PART if telling_apart else 0.0, started)
+    plan = replace(plan, seconds=allowance.training)
     if choices.readers:
         read_well, plan, spent = teach(model, joint, rows, rng, plan, verbose)
         taught |= {name: reader.state_dict() for name, reader in labels.readers(joint).items()}
@@ -94,7 +94,7 @@ def fit(
     if choices.readers:
         model.calibration_["labels"] = read_well
     if telling_apart and not trainer.state.interrupted:
-        choices = told_apart(model, trainer, choices, rules.written, spare, rng, verbose)
+        choices = told_apart(model, trainer, choices, rules.written, allowance.left(), rng, verbose)
     keep(model, trainer, choices)
 
 
