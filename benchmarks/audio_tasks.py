@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ EACH = 50  # new sounds for each digit
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 COMPONENTS = 32  # of the PCA that stands for the simple way
 CAREFUL = 0.7  # a temperature
+USUAL: Mapping[str, Any] = MappingProxyType({})
+FLAT: Mapping[str, Any] = MappingProxyType({"levels": 1})
 
 
 @dataclass(frozen=True)
@@ -74,25 +77,27 @@ def digits(asked: Asked, name: str) -> Task:
     methods: dict[str, Callable[[Judged, int], dict[str, Any]]] = {
         "vaery": lambda s, seed: spoken(asked, name, s, seed, each),
         "vaery, temperature 0.7": lambda s, seed: spoken(asked, name, s, seed, each, temperature=CAREFUL),
-        "vaery, levels=2": lambda s, seed: spoken(asked, name, s, seed, each, levels=2),
+        "vaery, one level": lambda s, seed: spoken(asked, name, s, seed, each, FLAT),
         "a Gaussian for each digit": lambda s, seed: gaussians(s, seed, each),
         "Griffin-Lim of real clips": lambda s, _: {"accuracy": s.of(there_and_back(s.speech), s.speech.test_digits)},
         "real rows": lambda s, _: {"accuracy": s.of(s.speech.test, s.speech.test_digits)},
     }
     judged = lambda seed: _judged(speech(asked, name), seed, asked.few(25, 1))
     return Task("digits", {**asked.config, "data": name, "each": each}, judged, methods, data=asked.name(name),
-                ours=frozenset({"vaery", "vaery, temperature 0.7", "vaery, levels=2"}))  # fmt: skip
+                ours=frozenset({"vaery", "vaery, temperature 0.7", "vaery, one level"}))  # fmt: skip
 
 
 def _judged(s: Speech, seed: int, epochs: int) -> Judged:
     return Judged(s, Classifier.fitted(s.train, s.train_digits, seed, epochs))
 
 
-def spoken(asked: Asked, name: str, s: Judged, seed: int, each: int, levels: int = 1, **options: Any) -> dict[str, Any]:
+def spoken(
+    asked: Asked, name: str, s: Judged, seed: int, each: int, model: Mapping[str, Any] = USUAL, **options: Any
+) -> dict[str, Any]:
     """Ours: sounds given the digit."""
-    model, took = asked.fit(name, s.speech.rows, seed, levels=levels)
+    fitted, took = asked.fit(name, s.speech.rows, seed, **model)
     with Clock() as clock:
-        made = [model.generate(each, given={"digit": str(k)}, seed=seed, **options)["sound"] for k in range(10)]
+        made = [fitted.generate(each, given={"digit": str(k)}, seed=seed, **options)["sound"] for k in range(10)]
     heard = [s.of(part, np.full(each, k)) for k, part in enumerate(made)]
     length = sum(seconds(part) for part in made)
     return {**took, "accuracy": float(np.mean(heard)), "worst": min(heard), "real_time": length / clock.wall}
@@ -126,20 +131,20 @@ def codec(asked: Asked, name: str) -> Task:
     """How far the loudness of test clips is from what comes back, at which rate, and how fast."""
     methods: dict[str, Callable[[Speech, int], dict[str, Any]]] = {
         "vaery": lambda s, seed: coded(asked, name, s, seed),
-        "vaery, levels=2": lambda s, seed: coded(asked, name, s, seed, levels=2),
+        "vaery, one level": lambda s, seed: coded(asked, name, s, seed, FLAT),
         "Griffin-Lim of real clips": lambda s, _: {"distance": apart(s.test, there_and_back(s))},
         "Opus 8 kbit/s": lambda s, _: opus(s, 8000),
         "Opus 6 kbit/s": lambda s, _: opus(s, 6000),
     }
     deterministic = frozenset({"Griffin-Lim of real clips", "Opus 8 kbit/s", "Opus 6 kbit/s"})
     return Task("codec", {**asked.config, "data": name}, lambda _: speech(asked, name), methods, once=deterministic,
-                data=asked.name(name), ours=frozenset({"vaery", "vaery, levels=2"}))  # fmt: skip
+                data=asked.name(name), ours=frozenset({"vaery", "vaery, one level"}))  # fmt: skip
 
 
-def coded(asked: Asked, name: str, s: Speech, seed: int, levels: int = 1) -> dict[str, Any]:
+def coded(asked: Asked, name: str, s: Speech, seed: int, how: Mapping[str, Any] = USUAL) -> dict[str, Any]:
     """Ours: the posterior's mean, and the expected sound; a rate is what all latents tell of a clip, in bits, as
     bits-back coding of them would cost at least."""
-    model, took = asked.fit(name, s.rows, seed, levels=levels)
+    model, took = asked.fit(name, s.rows, seed, **how)
     rows, length = {"sound": s.test}, seconds(s.test)
     model.transform({"sound": s.test[:2]})
     with Clock() as read:

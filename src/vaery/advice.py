@@ -49,7 +49,16 @@ def advise(model: VAE, fields: Sequence[Field], rows: int) -> dict[str, dict[str
 def _open(model: VAE) -> bool:
     """Whether nothing was asked of the latent."""
     asked = (model.latent, model.prior, model.posterior)
-    return all(a == "auto" for a in asked) and model.levels == 1 and not model.own and model.private is None
+    return all(a == "auto" for a in asked) and model.levels in ("auto", 1) and not model.own and model.private is None
+
+
+def _usual_levels(model: VAE, latent: tuple[int, ...], fields: Sequence[Field], advice: Advice) -> int:
+    """What the kind says of the one field that is more than a few cells; one where several would have to share what
+    they have in common, and where something was asked of latents."""
+    large = [f.name for f in fields if math.prod(f.mask) > FEW]
+    if len(large) != 1 or len(latent) > 1 or model.own or model.private is not None:
+        return 1
+    return int(advice[large[0]].get("levels", 1))
 
 
 def _chosen(advice: Advice, key: str, otherwise: Any) -> Any:
@@ -63,7 +72,8 @@ def settle(model: VAE, fields: tuple[Field, ...], advice: Advice, targets: Seque
     pick = lambda asked, found: found if asked == "auto" else asked
     teaches = regime_of(model.private).teaches
     latent = pick(model.latent, max(a["latent"] for a in advice.values()))
-    shared, own = levels(model.levels, (latent,) if isinstance(latent, int) else tuple(latent), fields)
+    sizes = (latent,) if isinstance(latent, int) else tuple(latent)
+    shared, own = levels(pick(model.levels, _usual_levels(model, sizes, fields, advice)), sizes, fields)
     names = model.first if not isinstance(model.first, str) else (model.first,)
     private = apart(model.own, [f for f in fields if f.name not in (*names, *own)])
     return Choices(

@@ -62,7 +62,7 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
             each field of classes that most rows leave open.
         levels: how many latent levels there are, one below the other. Pictures with a convolutional network have all
             but the top one for themselves, on grids from small to large, and sounds one, along time; else every field
-            hangs on all of them.
+            hangs on all of them. ``"auto"``: 2 for sounds (and labels beside them), else 1.
         own: field → size of a latent it has for itself, beside the one that all fields share; ``None``: none has one.
         net: kind of network for images, ``"mlp"`` or ``"conv"``, or for sequences, ``"recurrent"`` or
             ``"transformer"``; ``"auto"``: by the data.
@@ -135,7 +135,7 @@ class VAE(Studies, TransformerMixin, BaseEstimator):
         constraints: Sequence[str] = (),
         first: Sequence[str] = (),
         target: str | None = None,
-        levels: int = 1,
+        levels: int | str = "auto",
         own: Mapping[str, int] | None = None,
         net: str = "auto",
         tokens: str = "auto",

@@ -22,6 +22,7 @@ def suggest(field: AudioField, rows: int) -> dict[str, Any]:
     """Sizes for every ``"auto"`` and a plan of training, for this many rows."""
     return {
         "latent": 32,
+        "levels": 2,
         "width": 256,
         "depth": 1,
         "dropout": 0.1,
