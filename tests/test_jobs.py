@@ -311,6 +311,16 @@ def test_what_is_generated_follows_the_model() -> None:
     np.testing.assert_allclose(np.cov(x.T), COV, atol=0.05)
 
 
+def test_generating_under_conditions_tells_how_far_it_is() -> None:
+    joint, told = linear(), []
+    asked = conditioned(joint, raw=[1.5, math.nan, math.nan])
+    watched = generate(joint, asked, rng=Random(0), n=8000, watch=told.append)
+    assert told == sorted(told)
+    assert 0 < told[0] < 0.5 < told[-1] < 1
+    alone = generate(joint, asked, rng=Random(0), n=8000)
+    torch.testing.assert_close(watched.values["x"], alone.values["x"])
+
+
 @pytest.mark.parametrize("make", [lambda: linear(1.3), lambda: blocks(False), lambda: blocks(True)])
 def test_given_values_come_back_bit_for_bit(make: Any) -> None:
     joint = make()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -125,7 +125,15 @@ def completions(
 
 
 @torch.no_grad()
-def sample_conditional(joint: Joint, evidence: Evidence, n: int, *, rng: Random, candidates: int = 4) -> Draws:
+def sample_conditional(
+    joint: Joint,
+    evidence: Evidence,
+    n: int,
+    *,
+    rng: Random,
+    candidates: int = 4,
+    watch: Callable[[float], None] | None = None,
+) -> Draws:
     """``n`` draws from p(unknown | known, conditions) for a single row, all from one pool of candidates.
 
     As :func:`complete` for that row ``n`` times, but candidates are shared. Several rows are alternatives that exclude
@@ -143,26 +151,36 @@ def sample_conditional(joint: Joint, evidence: Evidence, n: int, *, rng: Random,
         n: how many draws.
         rng: where draws come from.
         candidates: latents a draw, at least.
+        watch: told the share that is done.
     """
+    tell = watch or (lambda _: None)
+    half = lambda share: tell(0.5 * share)
     poor = POOR if set(evidence.values).difference(firsts(joint)) else 0.0
-    kept, weights, effective = _pool(joint, evidence, n, rng, candidates, poor=poor)
+    kept, weights, effective = _pool(joint, evidence, n, rng, candidates, half, poor=poor)
     if effective < poor * len(weights):
-        broad = _pool(joint, evidence, n, rng, candidates, broad=True)
+        broad = _pool(joint, evidence, n, rng, candidates, half, broad=True)
         better = broad[2] > effective
-        kept, weights, effective = broad if better else _pool(joint, evidence, n, rng, candidates)
+        kept, weights, effective = broad if better else _pool(joint, evidence, n, rng, candidates, half)
     pick = _systematic(torch.softmax(weights, 0), n, rng)
     kept = {name: value[pick] for name, value in kept.items()}
     given = evidence[pick % evidence.rows] if evidence.rows > 1 else evidence.repeat(n)
-    parts = [
-        _finish(joint, part, {name: value[start : start + BATCH] for name, value in kept.items()}, rng)
-        for start, part in zip(range(0, max(1, n), BATCH), batches(given, BATCH), strict=True)
-    ]
+    parts = []
+    for start, part in zip(range(0, max(1, n), BATCH), batches(given, BATCH), strict=True):
+        tell(0.5 + 0.5 * start / max(1, n))
+        parts.append(_finish(joint, part, {name: value[start : start + BATCH] for name, value in kept.items()}, rng))
     values = {name: torch.cat([part[name] for part in parts]) for name in joint.fields}
     return Draws(values, min(float(n), effective))
 
 
 def _pool(
-    joint: Joint, evidence: Evidence, n: int, rng: Random, candidates: int, broad: bool = False, poor: float = 0.0
+    joint: Joint,
+    evidence: Evidence,
+    n: int,
+    rng: Random,
+    candidates: int,
+    watch: Callable[[float], None],
+    broad: bool = False,
+    poor: float = 0.0,
 ) -> tuple[dict[str, Tensor], Tensor, float]:
     """Candidates ``[M, E…]`` by site, the logarithms of their weights ``[M]``, and what they are worth. It does not
     grow where it is worth less than a share ``poor`` of its size."""
@@ -176,6 +194,7 @@ def _pool(
         weights.append(trace.log_weight.flatten().double())
         pool.append({name: value.flatten(0, 1) for name, value in _decided(joint, evidence, trace).items()})
         drawn, effective = drawn + trace.log_weight.numel(), _effective_sample_size(torch.cat(weights))
+        watch(drawn / max(drawn, first, min(MOST * first, drawn * n / effective)))
         if drawn >= first and effective < poor * drawn:
             break
     return {name: torch.cat([part[name] for part in pool]) for name in pool[0]}, torch.cat(weights), effective

@@ -96,7 +96,7 @@ def generate(
         rows = new(joint, n, rng=rng, calibration=calibration, judged=judged and temperature == 1, watch=watch)
         return Generated(n, rows.values, rows.known if nulls else dict.fromkeys(joint.fields), {}, float(n))
     asked = _applying(joint, evidence, calibration)
-    draws = sample_conditional(joint, asked, n, rng=rng, candidates=candidates)
+    draws = sample_conditional(joint, asked, n, rng=rng, candidates=candidates, watch=watch)
     values = draws.values
     if judged:
         values = labels.judge.redraw(joint, asked, values, calibration, rng=rng, candidates=candidates)
