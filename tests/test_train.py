@@ -297,7 +297,7 @@ def test_what_is_learned_last_has_what_is_left_of_a_budget(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("vaery.allowance.time.perf_counter", lambda: now[0])
     allowance = Allowance(200.0, last=0.1, begun=100.0)
-    assert allowance.training == pytest.approx(170)
+    assert allowance.training == pytest.approx(160)
     now[0] += 160
     assert allowance.left() == pytest.approx(40)  # training ended early
     now[0] += 60

@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import dataclass, field
 
-AFTER = 0.05  # of a budget: a prior refitted, what jobs ask beside the walk, scores of held-out rows
+AFTER = 0.1  # of a budget: a prior refitted, what jobs ask beside the walk, scores of held-out rows
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Allowance:
         begun: when the fit began, by ``time.perf_counter()``.
 
     >>> Allowance(None).training is None, round(Allowance(100.0, last=0.1).training)
-    (True, 85)
+    (True, 80)
     """
 
     total: float | None

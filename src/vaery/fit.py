@@ -36,6 +36,8 @@ from vaery.turns import Turn, how_many, in_turn, prepare, together
 if TYPE_CHECKING:
     from vaery.model import VAE
 
+MORE = 1.25  # steps are planned for each that a trial says there is time for
+
 
 def fit(
     model: VAE,
@@ -219,9 +221,10 @@ def collapsed(first: Mapping[str, float], then: Sequence[Mapping[str, float]]) -
 
 
 def within(plan: Plan, trial: Callable[[], Any], spent: float) -> Plan:
-    """A plan of as many steps as the time allows, measured on this machine by trial steps.
+    """A plan of more steps than the time allows, measured on this machine by trial steps.
 
-    A tenth of the time is kept for what comes after training, and what has been ``spent`` already is gone.
+    It is the clock that ends training: a few trials may be slower than what follows. What has been ``spent`` already is
+    gone.
     """
     assert plan.seconds is not None
     trial()
@@ -229,8 +232,8 @@ def within(plan: Plan, trial: Callable[[], Any], spent: float) -> Plan:
     for _ in range(tries):
         trial()
     took = time.perf_counter() - start
-    left = max(0.5 * plan.seconds, 0.9 * plan.seconds - spent - took)
-    return replace(plan, seconds=left, steps=max(20, int(0.93 * left / (took / tries))))
+    left = max(0.5 * plan.seconds, plan.seconds - spent - took)
+    return replace(plan, seconds=left, steps=max(20, int(MORE * left / (took / tries))))
 
 
 def pick_threads(model: VAE, joint: Joint, plan: Plan, trial: Callable[[], Callable[[], Any]], *, fixed: bool) -> int:

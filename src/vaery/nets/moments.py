@@ -2,8 +2,8 @@
 
 What a sound says goes by in moments, and a few numbers for all of it cannot hold each. But where moments tell all, the
 latent that stands above them learns nothing, and nothing new can be made from it. So there are moments or there are
-none, with the same chance (a spike at zero beside N(0, I): Mitchell and Beauchamp, 1988): half of the rows of a batch
-have to be told by the whole alone, and a known row has moments. Without them a row is what it is expected to be.
+none (a spike at zero beside N(0, I): Mitchell and Beauchamp, 1988): most rows of a batch have to be told by the whole
+alone, and a known row has moments. Without them a row is what it is expected to be.
 
 The prior hangs on nothing, so moments after the end of a row cost nothing to pass by; the whole's share of what is
 heard is taken off by the posterior and put back by the decoder, which both hear the context.
@@ -24,7 +24,7 @@ from vaery.nets.ladder import Level
 from vaery.nets.temporal import NARROW, WIDTH, TimeResidual, there
 
 MAP = "moments"  # the name of the encoder's map
-SHARE = 0.5  # of rows that have moments
+SHARE = 0.25  # of rows that have moments
 
 
 class SpikeAndSlab(Density):
