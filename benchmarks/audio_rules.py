@@ -16,7 +16,10 @@ ENCODE = "encoding on one core, times real time (higher)"
 DECODE = "decoding on one core, phases included, times real time (higher)"
 STREAM = "noise taken off while it comes in, on one core, times real time (higher)"
 HEARD = "noise of .02 taken off while it comes in, log-mel distance to the clean clips in dB (lower)"
-PROBE = "digit of an unheard speaker by logistic regression on the latent, accuracy (higher)"
+PROBE = (
+    "digit of an unheard speaker by logistic regression on the latent, accuracy (higher) - how many rows have moments "
+    "in training was chosen while looking at this speaker"
+)
 FSDD = tuple(f"fsdd {m:g} min" for m in MINUTES)
 SUBTRACTED = "spectral subtraction, noise known"
 OPUS = "Opus 8 kbit/s"
