@@ -16,6 +16,7 @@ class Allowance:
     Attributes:
         total: seconds in all; ``None``: as long as it takes.
         last: the share of what is learned last.
+        more: of what comes between training and that, beyond the usual.
         begun: when the fit began, by ``time.perf_counter()``.
 
     >>> Allowance(None).training is None, round(Allowance(100.0, last=0.1).training)
@@ -24,12 +25,13 @@ class Allowance:
 
     total: float | None
     last: float = 0.0
+    more: float = 0.0
     begun: float = field(default_factory=time.perf_counter)
 
     @property
     def training(self) -> float | None:
         """Seconds from the beginning to the end of training."""
-        return None if self.total is None else self.total * (1 - self.last - AFTER)
+        return None if self.total is None else self.total * (1 - self.last - self.more - AFTER)
 
     def left(self) -> float | None:
         """Seconds for what is learned last: its share, or half of it where others took longer than they should have,

@@ -65,7 +65,8 @@ def fit(
     objective = pick_objective(model.objective, schema.fields, advice, train.rows)
     plan = make_plan(model, advice, train.rows, budget, epochs)
     telling_apart = regime.refines and bool(priors) and discriminator.worth(joint, train.rows)
-    allowance = Allowance(plan.seconds, discriminator.PART if telling_apart else 0.0, started)
+    judging = labels.judge.PART if regime.refines and labels.judge.wanted(schema.fields) else 0.0
+    allowance = Allowance(plan.seconds, discriminator.PART if telling_apart else 0.0, judging, started)
     plan = replace(plan, seconds=allowance.training)
     if choices.readers:
         read_well, plan, spent = teach(model, joint, rows, rng, plan, verbose)

@@ -7,7 +7,7 @@ all but a few real ones are drawn again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -31,7 +31,14 @@ DOUBT = 0.05  # the share of real rows that it would doubt
 TIE = 1e-3  # log-odds so near are the same: they hang on the batch that a row is in
 SURE = 40  # held-out rows of a class from which that is learned for it alone
 
+PART = 0.12  # of a fit's time budget
+
 Make = Callable[[Field, Sequence[Field]], Reader]
+
+
+def wanted(fields: Collection[Field]) -> bool:
+    """Whether there is a label to judge by other fields."""
+    return any(readable(field) and read_by(fields, field.name) for field in fields)
 
 
 def teach(
