@@ -36,7 +36,7 @@ from vaery.turns import Turn, how_many, in_turn, prepare, together
 if TYPE_CHECKING:
     from vaery.model import VAE
 
-MORE = 1.25  # steps are planned for each that a trial says there is time for
+MORE = 2  # steps are planned for each that a trial says there is time for: trials are slower than what follows
 
 
 def fit(
