@@ -59,9 +59,13 @@ def nll(asked: Asked) -> Task:
         net, value, took = peers.language_model(asked, field(asked, "ptb", x["train"]), x["train"], x["test"], seed)
         return {**took, "nll": -float(np.mean(peers.scores(net, value)))}
 
-    methods = {"vaery": ours, "language model": alone}
+    def counted(x: dict, seed: int) -> dict:
+        return {"nll": -peers.ngrams(field(asked, "ptb", x["train"]), x["train"], x["test"]) / len(x["test"])}
+
+    methods = {"vaery": ours, "language model": alone, "runs of four": counted}
     config = {**asked.config, "data": "ptb", "draws": [few, many], "rows": rows}
-    return Task("nll", config, lambda seed: splits(asked, "ptb"), methods, data=asked.name("ptb"))
+    once = frozenset({"runs of four"})
+    return Task("nll", config, lambda seed: splits(asked, "ptb"), methods, once, data=asked.name("ptb"))
 
 
 def latent(model: object, texts: list[str]) -> dict:
@@ -93,10 +97,14 @@ def bits(asked: Asked) -> Task:
         found = peers.bigram(field(asked, "yelp", x["train"]), x["train"], x["test"])
         return {"bits_per_byte": -float(found / size(x["test"]))}
 
-    methods = {"vaery": ours, "language model": alone, "bigram": bigram,
+    def counted(x: dict, seed: int) -> dict:
+        found = peers.ngrams(field(asked, "yelp", x["train"]), x["train"], x["test"])
+        return {"bits_per_byte": -float(found / size(x["test"]))}
+
+    methods = {"vaery": ours, "language model": alone, "bigram": bigram, "runs of four": counted,
                "xz": lambda x, seed: {"bits_per_byte": peers.xz(x["test"])}}  # fmt: skip
     config = {**asked.config, "data": "yelp", "draws": FEW, "scored": SCORED}
-    once = frozenset({"bigram", "xz"})
+    once = frozenset({"bigram", "runs of four", "xz"})
     return Task("bits", config, lambda seed: splits(asked, "yelp"), methods, once, data=asked.name("yelp_sentences"))
 
 

@@ -99,6 +99,18 @@ def bigram(field: Any, train: list[str], test: list[str]) -> float:
     return log_p
 
 
+def ngrams(field: Any, train: list[str], test: list[str]) -> float:
+    """The log-likelihood of all test texts by Kneser-Ney smoothing of runs of four, as ours mixes in, but with all runs
+    that were seen at all."""
+    from vaery.nets.ngrams import NGrams
+
+    made = NGrams(field.codes, least=1)
+    made.learn(field.pack(train)[0], None)
+    value = field.pack(test)[0].long()
+    told = torch.cat([torch.full_like(value[:, :1], field.codes + 1), value[:, :-1]], 1)
+    return float(made.prob(made.contexts(told)[value > 0], value[value > 0]).double().log().sum())
+
+
 def xz(test: list[str]) -> float:
     """Bits a byte of all test texts in one file."""
     plain = "".join(f"{text}\n" for text in test).encode()

@@ -27,6 +27,7 @@ HELD_OUT = 0.1  # the share of rows that decides when to stop and calibrates sco
 MOST_HELD_OUT = 5000
 MOST_CALIBRATED = 2000  # held-out rows that are scored for p-values
 MOST_USUAL = 1000  # training rows that show what columns usually cost
+LESSONS = 4000  # training rows that members of a new model start from, where they do not say how many
 
 T = TypeVar("T", bound=Trainer)
 
@@ -111,13 +112,14 @@ class PlainRegime(Regime[Trainer]):
         return Some(rows, order[count:]), rows[order[:count]]
 
     def start(self, joint: Joint, train: Evidence | Some, rng: Random) -> None:
-        """From rows (what of a table follows from straight lines) or from encoded ones (a VampPrior's
-        pseudo-inputs)."""
+        """From rows (what of a table follows from straight lines; runs of tokens, which are counted in all rows) or
+        from encoded ones (a VampPrior's pseudo-inputs)."""
         order = rng.permutation(train.rows)
-        some, many = train[order[:1000]].to(joint.device), train[order[:4000]].to(joint.device)
+        some = train[order[:1000]].to(joint.device)
         for stop in joint.walk:
             learn: Any = getattr(stop.prior, "learn", None)
-            if learn is not None and stop.name in many:
+            if learn is not None and stop.name in some:
+                many = train[order[: getattr(stop.prior, "lessons", LESSONS)]].to(joint.device)
                 learn(many.values[stop.name], many.known[stop.name])
             start: Any = getattr(stop.prior, "start_from", None)
             if start is not None:

@@ -3,6 +3,9 @@
 What is known of a sequence is scored from left to right, each token given the known ones before it and a mark where one
 is hidden. What is hidden is then drawn from left to right, given all before it and all that is known after it. Together
 that is one joint density, and of a complete sequence it is the usual product p(x_1 | z) p(x_2 | x_1, z) …
+
+What runs of tokens say of the next one is counted before training, and mixed with what the network says; how much each
+is trusted, the network learns (Neubig and Dyer, 2016). So it need not learn by heart what counting tells in a second.
 """
 
 from __future__ import annotations
@@ -11,12 +14,14 @@ import math
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vaery.core.density import Density
 from vaery.core.random import Random
 from vaery.core.tokens import END, PAD, first_of, gaps, reach, telling
 from vaery.nets.dropout import Dropout
+from vaery.nets.ngrams import NGrams
 from vaery.nets.places import Spread
 from vaery.nets.recurrent import Backwards, Recurrent
 from vaery.nets.transformer import Transformer
@@ -43,7 +48,10 @@ class Autoregressive(nn.Module):
             none at its end.
         places: of how many, from the first on, the context speaks one by one: a latent soon says which token is where,
             and more comes back exactly (:mod:`vaery.nets.places`). 0: it speaks of all at once.
+        runs: of how many tokens :meth:`learn` counts runs. 0: none.
     """
+
+    lessons = None  # rows that :meth:`learn` looks at: all
 
     def __init__(
         self,
@@ -57,6 +65,7 @@ class Autoregressive(nn.Module):
         net: str = "recurrent",
         word_dropout: float = 0.3,
         places: int = 0,
+        runs: int = 0,
     ) -> None:
         super().__init__()
         hidden = hidden or width
@@ -70,6 +79,16 @@ class Autoregressive(nn.Module):
         nn.init.zeros_(self.more.weight)
         nn.init.zeros_(self.more.bias)
         self.dropout = Dropout(dropout)
+        self.runs = NGrams(codes, runs) if runs else None
+        if self.runs is not None:
+            self.trust = nn.Linear(width + self.runs.evidence, 1)
+            nn.init.zeros_(self.trust.weight)
+            nn.init.zeros_(self.trust.bias)
+
+    def learn(self, value: Tensor, known: Tensor | None) -> None:
+        """Count runs in the rows of the training ``[N, L]``."""
+        if self.runs is not None:
+            self.runs.learn(value, known)
 
     def forward(self, context: Tensor) -> TokenDensity:
         """``context [S, B, C]`` → density of ``value [S, B, L]``."""
@@ -84,12 +103,38 @@ class Autoregressive(nn.Module):
         """What came before, what is known to come after, and the context, also of this place → what the softmax
         reads."""
         h = self.mix(torch.cat([self.dropout(before), after, context], -1)) + here
-        return h + self.more(torch.nn.functional.gelu(h))
+        return h + self.more(F.gelu(h))
 
     def shifted(self, value: Tensor, seen: Tensor) -> Tensor:
         """``value [N, L]`` → what each step is told of the step before it: a code, "hidden" or "the start"."""
         told = torch.where(seen, value, self.codes)
         return torch.cat([torch.full_like(told[:, :1], self.codes + 1), told[:, :-1]], 1)
+
+    def mixed(self, log_p: Tensor, x: Tensor, code: Tensor, told: Tensor, truth: Tensor | None = None) -> Tensor:
+        """``log_p [M]`` of the network and what runs say of the codes after those that were ``told [M, …]``. If the
+        ``truth`` of what was told is given, the row is one that was counted."""
+        if self.runs is None or self.runs.empty:
+            return log_p
+        counted = self.runs.prob(told if truth is None else truth, code, None if truth is None else told)
+        trust = self._trust(x, told)
+        both = torch.stack([log_p + F.logsigmoid(-trust), counted.log() + F.logsigmoid(trust)])
+        return both.logsumexp(0)
+
+    def mixed_all(self, logits: Tensor, x: Tensor, told: Tensor) -> Tensor:
+        """The same for all codes: ``logits [N, V]`` of the network → log-probabilities."""
+        if self.runs is None or self.runs.empty:
+            return logits
+        trust = self._trust(x, told)[:, None].sigmoid()
+        return ((1 - trust) * logits.softmax(-1) + trust * self.runs.every(told)).log()
+
+    def _trust(self, x: Tensor, told: Tensor) -> Tensor:
+        """``[M]`` log-odds that runs say it better."""
+        assert self.runs is not None
+        return self.trust(torch.cat([x, self.runs.known_of(told).to(x)], -1))[:, 0].float()
+
+    def before(self, told: Tensor) -> Tensor:
+        """What each step is told of the one before it ``[N, T]`` → what it is told of the last few, nearest first."""
+        return told[..., None][..., :0] if self.runs is None else self.runs.contexts(told)
 
     def at_last(self, log_p: Tensor, x: Tensor, code: Tensor, allowed: Tensor, place: Tensor) -> Tensor:
         """``log_p [M]``, put right where the place is the last one: there only the end can be, or nothing."""
@@ -162,7 +207,8 @@ class TokenDensity(Density):
         row, place = tells[:, :steps].nonzero(as_tuple=True)
         x = net.features(before[row, place], after[row, place], here[row, place], context[row])
         code, allowed = value[row, place], told[row, place] == net.codes
-        found = net.at_last(net.vocabulary.log_prob(x, code, allowed), x, code, allowed, place)
+        found = net.mixed(net.vocabulary.log_prob(x, code, allowed), x, code, net.before(told)[row, place])
+        found = net.at_last(found, x, code, allowed, place)
         return found.new_zeros(value.shape).index_put((row, place), found)
 
     def estimate(self, value: Tensor, known: Tensor | None, rng: Random, progress: float = 1.0) -> Tensor:
@@ -176,7 +222,7 @@ class TokenDensity(Density):
         ends = reach(tells)
         steps = max(1, int(ends.max()))
         heard = rng.uniform(tuple(value.shape)).to(value.device) >= net.word_dropout * (1 - progress)
-        told = net.shifted(value, known & heard)[:, :steps]
+        told, truth = (net.shifted(value, seen)[:, :steps] for seen in (known & heard, known))
         here = net.spread(context, steps)
         before = net.read(told, here, context, ends)
         row, place = tells[:, :steps].nonzero(as_tuple=True)
@@ -190,7 +236,10 @@ class TokenDensity(Density):
         x = torch.cat([x, net.features(before[also, at], after[also, at], here[also, at], context[also])])
         row, place = torch.cat([row, also]), torch.cat([place, at])
         code, allowed = value[row, place], told[row, place] == net.codes
-        found = net.at_last(net.vocabulary.sampled(x, code, allowed, rng), x, code, allowed, place)
+        found, (told, truth) = net.vocabulary.sampled(x, code, allowed, rng), (net.before(t) for t in (told, truth))
+        mixed = net.mixed(found.detach(), x.detach(), code, told[row, place], truth[row, place])
+        found = mixed + (found - found.detach())  # the network learns as if it were alone, or it learns little
+        found = net.at_last(found, x, code, allowed, place)
         scored = len(row) - len(also)
         found = torch.cat([found[:scored], found[scored:] - found[scored:].detach()])
         out = found.new_zeros(value.shape).index_put((row, place), found, accumulate=True)
@@ -222,6 +271,7 @@ class TokenDensity(Density):
         here = net.spread(context, net.length)
         out, over, state = torch.zeros_like(value), torch.zeros_like(last, dtype=torch.bool), None
         code = torch.full_like(last, net.codes + 1)
+        told = net.shifted(out, torch.ones_like(known))
         for step in range(net.length):
             noise = rng and rng.spawn()  # at every step, or a row's noise would hang on what others have known
             open_ = ~over & ~known[:, step]
@@ -230,6 +280,7 @@ class TokenDensity(Density):
                 x = net.features(before, none if after is None else after[:, step], here[:, step], context)
                 logits = net.vocabulary.logits(x)
                 logits[:, PAD] = -math.inf
+                logits = net.mixed_all(logits, x, net.before(told[:, : step + 1])[:, -1])
                 logits[:, END].masked_fill_(step + 1 < last, -math.inf)
                 code = self._choose(noise, logits)
                 must = first.eq(step + 1) | (step + 1 == net.length)
@@ -237,6 +288,7 @@ class TokenDensity(Density):
             code = code.masked_fill(over, PAD)
             code = torch.where(known[:, step], value[:, step], code)
             out[:, step] = code
+            told[:, step + 1 : step + 2] = code[:, None]
             over = over | (code <= END)
             if bool(over.all()) and not bool(known[:, step + 1 :].any()):
                 break

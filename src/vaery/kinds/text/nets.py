@@ -11,6 +11,7 @@ from vaery.kinds.text.field import TextField
 from vaery.nets.sequence import SequenceEncoder
 
 FREE_BITS = 0.25  # nats a unit that cost nothing: the latent is used, and all of its units
+RUNS = 4  # tokens: of what is counted
 
 
 def suggest(field: TextField, rows: int) -> dict[str, Any]:
@@ -37,4 +38,5 @@ def encoder(field: TextField, width: int, depth: int, dropout: float) -> nn.Modu
 def decoder(field: TextField, context: int, width: int, depth: int, dropout: float) -> nn.Module:
     """``context [S, B, C]`` → the density of ``[S, B, L]``."""
     make = member("likelihoods", field.likelihood)
-    return make(field.codes, field.length, context, width=width, depth=depth, dropout=dropout, net=field.net)
+    sizes = {"width": width, "depth": depth, "dropout": dropout}
+    return make(field.codes, field.length, context, **sizes, net=field.net, runs=RUNS)
