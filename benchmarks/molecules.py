@@ -1,6 +1,6 @@
 """Molecules: samples, reconstruction and properties asked for, ours beside a network over characters.
 
-    python benchmarks/molecules.py [--tasks distribution,reconstruction,given] [--methods vaery] [--seeds 3]
+    python benchmarks/molecules.py [--tasks distribution,optimise] [--methods vaery] [--seeds 3]
                                    [--minutes 20]
 
 Every (task, data and minutes, method, seed) is one line in ``benchmarks/results/molecules.jsonl``; what is there
@@ -10,6 +10,7 @@ and the other's. ``--steps`` and ``--quick`` as in ``images.py``.
 
 from __future__ import annotations
 
+import molecule_optimise
 import molecule_tasks
 from suite import Kind, run
 
@@ -18,6 +19,7 @@ TASKS = {
     "distribution": Kind(molecule_tasks.distribution, DATA, (20.0,)),
     "reconstruction": Kind(molecule_tasks.reconstruction, DATA, (20.0,)),
     "given": Kind(molecule_tasks.given, DATA, (20.0,)),
+    "optimise": Kind(molecule_optimise.task, DATA, (20.0,)),
 }
 
 

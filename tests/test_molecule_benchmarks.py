@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -15,7 +16,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import char_rnn
 import image_bars
 import molecule_metrics as metrics
+import molecule_optimise as optimise
 import molecule_rules
+import molecule_tasks
 from common import Results
 
 SMILES = ["CCO", "CC(=O)O", "c1ccccc1", "CCN", "CC(C)C", "OCCO", "CCCl", "CC#N", "C1CCCCC1", "COC"]
@@ -63,3 +66,31 @@ def test_a_bar_is_written_for_what_was_measured(tmp_path):
     (bar,) = image_bars.quality(results, molecule_rules.RULES, (), molecule_rules.SCRIPT)
     assert bar.verdict == "won"
     assert "rejection" in bar.ours
+
+
+def test_penalised_logp_by_hand():
+    """Cyclooctane: logP and score by RDKit, two atoms beyond a ring of six."""
+    from vaery.kinds.molecule import properties
+
+    about = properties(["C1CCCCCCC1"]).iloc[0]
+    parts = (about["logP"], -about["SAS"], -2.0)
+    expected = sum((p - m) / s for p, m, s in zip(parts, optimise.MEANS, optimise.SPREADS, strict=True))
+    assert optimise.penalised(["C1CCCCCCC1"])[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("search", [optimise.at_random, optimise.bayesian])
+def test_others_keep_to_their_calls_and_to_what_is_near(search):
+    start = "CC(=O)Nc1ccc(O)cc1"
+    s = molecule_tasks.Setting(pd.DataFrame({"smiles": [*SMILES, start]}), [], [])
+    goal = optimise.Goal(start, optimise.drugs)
+    search(s, goal, 15, 0)
+    assert goal.calls == 14  # the start is known
+    assert goal.best >= goal.first
+
+
+def test_a_gaussian_process_on_fingerprints_finds_the_best():
+    molecules = ["C" * n + "O" for n in range(1, 12)]
+    y = np.arange(11.0)
+    picked = optimise.thompson(molecules[:10:2], y[:10:2], molecules, 3, np.random.default_rng(0))
+    assert len(set(picked)) == 3
+    assert max(picked) >= 7
