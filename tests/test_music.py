@@ -259,6 +259,19 @@ def test_rows_do_not_hang_on_the_batch():
     torch.testing.assert_close(decoder(z).log_prob(value)[:, :1], decoder(z[:, :1]).log_prob(value[:1]))
 
 
+@torch.no_grad()
+def test_notes_given_all_others_do_not_hang_on_longer_pieces():
+    rolls = [*tunes(3), np.concatenate([tunes(1)[0]] * 4)]
+    field = kind.describe(rolls)
+    value, _ = field.pack(rolls)
+    density = kind.decoder(field, 3, 16, 1, 0.0).eval()
+    z = torch.randn(1, 4, 3)
+    whole = density(z).given_others(value, None).log_prob(value)
+    alone = density(z[:, :1]).given_others(value[:1], None).log_prob(value[:1])
+    torch.testing.assert_close(whole[:, :1], alone)
+    assert float(whole[0, 0, len(rolls[0]) + 1 :].abs().max()) == 0  # after its end
+
+
 def test_training_hears_pieces_in_other_keys():
     field = kind.describe(tunes(40))
     value, _ = field.pack(tunes(40))

@@ -193,13 +193,12 @@ class PieceDensity(Density):
         value = (value[0] if value.dim() == 4 else value).long()
         known = torch.ones_like(value, dtype=torch.bool) if known is None else known
         length = last(known.any(-1) & ~over(value, known))
-        steps = int(length.max()) if len(length) else 0
         past, later = self.net.states_before(self.z, value, known, length), self.net.states_after(value, known)
         previous = F.pad(value * known, (0, 0, 1, 0))
         raw = self.z.new_zeros(*self.shape, self.net.states)
         raw[..., 1:] = NEVER
         group = torch.arange(self.net.columns, device=value.device) % GROUPS
-        for row in range(len(value)):
+        for row, steps in enumerate(length.tolist()):
             for g in range(GROUPS):
                 seen = known[row, :steps] & (group != g)
                 here = Here(value[row, :steps], previous[row, :steps], seen, seen)
